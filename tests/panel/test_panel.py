@@ -178,3 +178,16 @@ def test_nothing_is_loaded_from_elsewhere():
 def test_an_unknown_claim_is_named(study):
     with pytest.raises(ClaimError, match="no claim 'bad-moment-drives-away'"):
         cx.what_if(study, "bad-moment-drives-away")
+
+
+def test_an_error_of_any_kind_is_an_answer_so_that_the_others_are_computed(answers, monkeypatch):
+    def fails(*_, **__):
+        raise MemoryError("no room")
+
+    choice = replace(answers.choices.own, blackout_days=3)
+    monkeypatch.setattr("cxresearch.panel.answers.specification_curve", fails)
+    answer = answers.get(choice)
+    assert (answer.verdict, answer.note) == (
+        "not testable",
+        "It could not be computed (MemoryError).",
+    )

@@ -240,6 +240,8 @@ def test_companies_that_are_unlike_the_study_say_so(plan):
     unlike = replace(plan, se_simulated=1.3 * plan.se_study)
     assert len([s for s in unlike.sentences if "not alike" in s]) == 1
     assert not [s for s in replace(plan, se_study=math.nan).sentences if "not alike" in s]
+    other_length = replace(plan, se_simulated=math.nan)  # no company of the study's own length
+    assert not [s for s in other_length.sentences if "not alike" in s]
 
 
 def test_what_is_needed_gives_the_probability_that_is_wanted(study):

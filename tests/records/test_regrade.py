@@ -32,6 +32,11 @@ def test_contacts_and_tables_are_those_of_a_study_read_with_the_rule(contracts, 
         read_gradable(study, engine).under(changed),
     )
     assert rows(graded).equals(rows(read))
+    assert graded.audit.facts == read.audit.facts
+    assert (graded.audit.graded_by, graded.audit.fingerprint) == (
+        read.audit.graded_by,
+        read.audit.fingerprint,
+    )
     asked = {"bad": cx.bad_count(3), "strata": ["segment"]}
     assert cx.risk_table(graded, **asked) == cx.risk_table(read, **asked)
 
@@ -61,7 +66,23 @@ def test_a_shop_without_contracts(contracts):
     changed = study.replace(**redefine_bad(study, "stars <= 3"))
     read, graded = cx.read_records(changed), read_gradable(study, "polars").under(changed)
     assert rows(graded).equals(rows(read))
+    assert graded.audit.facts == read.audit.facts
     assert cx.risk_table(graded, bad=cx.bad_count(2)) == cx.risk_table(read, bad=cx.bad_count(2))
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_a_file_that_is_written_anew_meanwhile_changes_nothing(contracts, tmp_path, engine):
+    contracts.interactions.write_parquet(tmp_path / "log.parquet")
+    contracts.customers.write_parquet(tmp_path / "who.parquet")
+    (tmp_path / "study.toml").write_text(
+        '[interactions]\nsource = "log.parquet"\nscore = "stars"\nscale = [1, 5]\n'
+        '[retention]\nsource = "who.parquet"\n'
+    )
+    study = cx.read_study(tmp_path / "study.toml")
+    changed = study.replace(**redefine_bad(study, "stars <= 1", engine))
+    expected, gradable = rows(cx.read_records(changed, engine)), read_gradable(study, engine)
+    contracts.interactions.reverse().write_parquet(tmp_path / "log.parquet")
+    assert rows(gradable.under(changed)).equals(expected)
 
 
 def test_rows_of_a_query_have_no_numbers(contracts, tmp_path):

@@ -150,6 +150,10 @@ class Look:
         )
 
 
+_ERRORS = "which standard error intervals rest on"
+_BEFORE = {_ERRORS: "the robust one"}  # where a sequence has not kept it
+
+
 def next_look(store: TableStore, family: Family, known: Sequence[Claim]) -> Look:
     """The look that the next report of a study will record, on the data that there are.
 
@@ -163,7 +167,8 @@ def next_look(store: TableStore, family: Family, known: Sequence[Claim]) -> Look
     until = store.window.last
     rows = store.digest_until(until)
     state = old or LookState(sequence=1, why="", plan=plan)
-    changed = [name for name, value in plan.items() if state.plan.get(name, value) != value]
+    before = _BEFORE | state.plan
+    changed = [name for name, value in plan.items() if before.get(name, value) != value]
     if state.looks and (until < state.until or store.digest_until(state.until) != state.rows):
         changed.append("rows that an earlier look had used")
     if changed:
@@ -203,6 +208,7 @@ def _plan(store: TableStore, family: Family, known: Sequence[Claim]) -> dict[str
     return {
         "the claims judged together": ", ".join(family.claims),
         "how several claims are allowed for": family.method,
+        _ERRORS: "the larger of the robust one and the model's own",
         **entries,
         "which moments are bad, neutral or good": repr(rules),
         "blackout_days": str(moments.blackout_days),

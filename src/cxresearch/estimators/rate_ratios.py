@@ -53,7 +53,7 @@ class RateFit(Result):
 
     terms: tuple[str, ...]
     coef: Vector
-    se_model: Vector
+    se_model: Vector = field(repr=False)  # events can be had from it
     se: Vector
     covariance: NDArray[np.float64]
     baseline: Vector

@@ -198,7 +198,7 @@ class Rates(Result):
     low: Vector
     high: Vector
     se: Vector
-    se_model: Vector
+    se_model: Vector = field(repr=False)  # events can be had from it
     level: float
     df: int
     errors: str

@@ -64,6 +64,8 @@ class Answers:
         study: a study, or its records.
         claim: id.
         engine: where the tables are read; ignored for records.
+        shares_contacts: read contacts that can be graded for each definition of bad; not worth it where only the
+            choices are wanted.
 
     Attributes:
         claim: the claim.
@@ -78,14 +80,20 @@ class Answers:
     """
 
     def __init__(
-        self, study: Study | Records, claim: str, *, engine: Engine | str = "polars"
+        self,
+        study: Study | Records,
+        claim: str,
+        *,
+        engine: Engine | str = "polars",
+        shares_contacts: bool = True,
     ) -> None:
         self._base = DefinitionStore(study, engine=engine, claims=[claim])
         (self.claim,) = choose(claims_of(self._base.study.claims), [claim])
         self._lock = Lock()
         self._records: dict[tuple[str, str], Records] = {}
         self._known: dict[tuple[Choice, bool], Answer] = {}
-        self._base.share_contacts()
+        if shares_contacts:
+            self._base.share_contacts()
         self.choices = self._find_choices()
 
     @property
@@ -126,6 +134,11 @@ class Answers:
             ).own
         except (CxResearchError, NotTestable) as e:
             return _without_number(choice, what, str(e), whole_rule=whole_rule)
+        except (
+            Exception
+        ) as e:  # of an engine, of memory: the other choices still have their answers
+            note = f"It could not be computed ({type(e).__name__})."
+            return _without_number(choice, what, note, whole_rule=whole_rule)
         number = specification.estimate
         if number is None:
             lacks = f"The data lack {specification.lacks}."
@@ -245,7 +258,7 @@ def other_definitions(records: Records, claim: str) -> dict[str, Study]:
         >>> list(cx.panel.other_definitions(cx.read_records(study), "bad-moments-drive-away"))
         ['bad: stars <= 1', 'bad: stars <= 3', 'blackout: 7 days', 'blackout: 14 days']
     """
-    answers = Answers(records, claim)
+    answers = Answers(records, claim, shares_contacts=False)
     own, study = answers.choices.own, records.study
     result = {}
     for choice in answers.choices.one_at_a_time():

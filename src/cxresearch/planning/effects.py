@@ -14,7 +14,7 @@ from cxresearch.claims.kinds import HazardContrastReading
 from cxresearch.claims.rivals.apply import joint_readings
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
-from cxresearch.errors import NotTestable
+from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.study import Study
 from cxresearch.worlds import World
 
@@ -88,11 +88,20 @@ def moments_of(study: Study, claim: Claim) -> int:
     Args:
         study: a company in which the number can be computed.
         claim: the claim.
+
+    Raises:
+        NotTestable: the number cannot be computed in it.
     """
     reading = claim.primary
     if not isinstance(reading, HazardContrastReading) or not reading.over_range:
         return 1
     context = EvaluationContext(TableStore(study, keep=False))
     one = structs.replace(reading, over_range="")
-    several, single = (compute(context, claim, context.adapt(claim, r)) for r in (reading, one))
-    return round(several.estimate.se / single.estimate.se)
+    try:
+        several, single = (compute(context, claim, context.adapt(claim, r)) for r in (reading, one))
+        ratio = several.estimate.se / single.estimate.se
+    except (EstimationError, ZeroDivisionError):
+        ratio = math.nan
+    if not math.isfinite(ratio):
+        raise NotTestable("too_few", "companies in which the number can be computed")
+    return max(round(ratio), 1)

@@ -140,11 +140,11 @@ def power(
     needed: list[int] = []
     simulated_error = math.nan
     for length in lengths:
+        without = rates.world(length)
+        moments = moments_of(simulated_study(settings, without, size, seed + 20_000), chosen)
         for truth in wanted_truths:
             right = "supported" if _is_inside(truth, region) else "contradicted"
             way = _Way(truth, right, length)
-            without = rates.world(length)
-            moments = moments_of(simulated_study(settings, without, size, seed + 20_000), chosen)
             world = effect.planted(without, truth ** (1 / moments))
             world = calibrated(world, rates.defection, seed + 10_000)
             say(f"{claim}, truth {chosen.primary.unit.text(truth)}, {length} days")

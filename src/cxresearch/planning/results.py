@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,11 +142,10 @@ class Plan(Result, Drawable):
     @property
     def _is_unlike(self) -> bool:
         """Whether simulated companies tell more or less of the number than the study does; not if it has none."""
-        return (
-            not 1 / _UNLIKE <= self.se_simulated / self.se_study <= _UNLIKE
-            if self.se_study > 0
-            else False
-        )
+        errors = (self.se_study, self.se_simulated)
+        if not all(math.isfinite(e) and e > 0 for e in errors):
+            return False
+        return not 1 / _UNLIKE <= self.se_simulated / self.se_study <= _UNLIKE
 
     def to_polars(self) -> pl.DataFrame:
         """One row per truth, length and number of customers."""

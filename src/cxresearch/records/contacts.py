@@ -428,29 +428,41 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     )
 
 
-def graded_rows(study: Study, engine: Engine) -> Frame | None:
-    """``cx_row``, ``grade`` and ``both`` of every row of the log, and nothing else; errors as `read_log`.
+def log_rows(study: Study, engine: Engine) -> Frame | None:
+    """The rows of the log as they are now, with ``cx_row``, kept by the engine; errors as `read_log`.
 
     None where row numbers mean nothing, since a query may give its rows in another order each time.
     """
-    source, stored, ordered = opened(study, engine, "interactions", numbered=False)
-    if not ordered:
-        return None
-    schema, numbers = _typed(study, engine, source, stored)
+    source, _, ordered = opened(study, engine, "interactions", numbered=False)
+    return engine.keep(source) if ordered else None
+
+
+def graded_rows(study: Study, engine: Engine, rows: Frame) -> tuple[Frame, str]:
+    """``cx_row``, ``grade`` and ``both`` of every row of the log, and how contacts are graded; errors as `read_log`.
+
+    Args:
+        study: its rules and scale.
+        engine: where the rows live.
+        rows: from `log_rows`.
+    """
+    stored = dict(rows.collect_schema())
+    stored.pop("cx_row")
+    schema, numbers = _typed(study, engine, rows, stored)
     columns = _log_columns(study, schema)
     used = _used_columns(study, schema, columns)
-    frame = source.with_columns(**numbers) if numbers else source
+    frame = rows.with_columns(**numbers) if numbers else rows
     frame = engine.local(
         frame,
         [c for c in schema if c in {columns.get(u, u) for u in used}],
         study.interactions.time_zone,
     )
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
-    return frame.select(
+    graded = frame.select(
         "cx_row",
         grade(study, visible, columns).alias("grade"),
         both(study, visible, columns).cast(nw.Int32).alias("both"),
     )
+    return graded, graded_by(study, columns)
 
 
 def _used_columns(

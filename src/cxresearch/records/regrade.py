@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame, Whole
-from cxresearch.records.contacts import graded_rows
+from cxresearch.records.audit import Fact, grade_facts, tallied
+from cxresearch.records.contacts import GRADES, graded_rows, log_rows
+from cxresearch.records.fingerprint import with_fingerprint
 from cxresearch.records.nearby import MOST_NEARBY
 from cxresearch.records.records import Records, read_with_rows, study_of
+from cxresearch.records.sources import clear_read_errors, section_source
 from cxresearch.study import Study
 
 
@@ -21,15 +24,18 @@ class GradableRecords:
     Attributes:
         own: under the study's own rules.
         contacts: its contacts with ``row``, the row of the log that each of them is.
+        rows: the log as it was read, so that a file that is written anew meanwhile gives nobody another's grades.
     """
 
     own: Records
     contacts: Frame
+    rows: Frame
 
     def under(self, study: Study) -> Records:
         """The records of a study that differs in its rules of what is good, neutral and bad, and in nothing else.
 
-        Contacts, customers and histories are those of `read_records`; the audit stays that of the study's own rules.
+        Contacts, customers and histories are those of `read_records`, and so are grades and fingerprint in the audit;
+        its warnings stay those of the study's own rules.
 
         Args:
             study: with rules of its own.
@@ -39,8 +45,18 @@ class GradableRecords:
             SourceError, DataError: as `read_records`.
         """
         engine = self.own.engine
-        graded = graded_rows(study, engine)
-        assert graded is not None  # rows had numbers when they were read
+        with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
+            graded, how = graded_rows(study, engine, self.rows)
+            contacts = self._joined(graded)
+        facts = grade_facts(tallied(contacts))
+        audit = replace(
+            self.own.audit, facts=_exchanged(self.own.audit.facts, facts), graded_by=how
+        )
+        audit = with_fingerprint(audit, engine, contacts, self.own.customers)
+        return replace(self.own, study=study, contacts=contacts, audit=audit)
+
+    def _joined(self, graded: Frame) -> Whole:
+        """The contacts with the grades of their rows."""
         columns = [c for c in self.contacts.collect_schema().names() if c != "row"]
         graded = graded.select(
             nw.col("cx_row").cast(nw.Int64), cx_grade=nw.col("grade"), cx_both=nw.col("both")
@@ -56,7 +72,7 @@ class GradableRecords:
             new = {name: nw.col(f"cx_{name}") for name in ("grade", "both")}
         kinds = self.contacts.collect_schema()
         x = x.with_columns(**{name: value.cast(kinds[name]) for name, value in new.items()})
-        return replace(self.own, study=study, contacts=_whole(x.select(*columns), engine))
+        return _whole(x.select(*columns), self.own.engine)
 
 
 def read_gradable(
@@ -78,12 +94,24 @@ def read_gradable(
     if isinstance(given, Records) and not _are_few(given):
         return None
     read = read_with_rows(study, engine, required_columns)
-    if not _are_few(read):
+    # an engine with slow steps may number rows in another order whenever it opens a table
+    if not _are_few(read) or read.engine.has_slow_steps:
+        return None
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
+        rows = log_rows(study, read.engine)
+    if rows is None:
         return None
     contacts = read.engine.keep(read.contacts.frame())
     columns = [c for c in contacts.collect_schema().names() if c != "row"]
     own = replace(read, contacts=_whole(contacts.select(*columns), read.engine))
-    return GradableRecords(own=own, contacts=contacts)
+    return GradableRecords(own=own, contacts=contacts, rows=rows)
+
+
+def _exchanged(facts: tuple[Fact, ...], grades: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Facts with others about grades, which stand where those were."""
+    names = {f"{name} moments" for name in GRADES} | {"bad and good at once"}
+    before = [f.name for f in facts].index(f"{GRADES[0]} moments")
+    return (*facts[:before], *grades, *(f for f in facts[before:] if f.name not in names))
 
 
 def _are_few(records: Records) -> bool:

@@ -53,6 +53,12 @@ def test_other_data_of_the_same_days_are_not_called_the_same():
         look(DOCKET, t, run, fingerprint=f"f{run}") for run in (0, 1) for t in DOCKET.values()
     )
     assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026."
+    history = (
+        tuple(  # a column that the fingerprint does not hold, such as when problems were resolved
+            look(DOCKET, t, run, counted=f"c{run}") for run in (0, 1) for t in DOCKET.values()
+        )
+    )
+    assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026."
 
 
 def test_two_runs_on_one_day_are_told_apart_by_the_hour():

@@ -213,6 +213,17 @@ def test_so_what_and_the_two_parts_of_a_badge():
     )
     unclear = replace(ratio_trial(), association="undecided")
     assert together(unclear) == "May be explained by: already leaving"
+    reason = (
+        "the range includes values for and against the claim; these data are far from deciding it"
+    )
+    far = replace(ratio_trial().primary, reason=reason)
+    open_by_far = replace(ratio_trial(), rivals=(), readings=(far, *ratio_trial().readings[1:]))
+    assert so_what(open_by_far) == "These data are far from deciding it; act on neither answer."
+    agrees = replace(
+        share_trial().primary, estimate=replace(share_trial().primary.estimate, value=0.95)
+    )
+    by_another = replace(share_trial(), readings=(agrees, *share_trial().readings[1:]))
+    assert so_what(by_another).startswith("The number by itself agrees")
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")
     assert so_what(replace(hint, readings=(weak, *hint.readings[1:]))).startswith("A hint")

@@ -32,11 +32,6 @@ from cxresearch.report.pages.text import (
     verdict,
 )
 
-# how to read the scales of the cards, once
-_KEY = (
-    '<p class="cx-key">On each scale, the dot is the number, and the line is where it likely lies (95%): hollow and '
-    "dashed while undecided; shaded is what the claim says, darker where it matters.</p>"
-)
 QUESTION = "Which sayings about customer experience hold in our own data?"
 
 
@@ -61,7 +56,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
         f"<h1>{text(title or QUESTION)}</h1>"
         f'<p class="cx-lead">{text(_tally(docket))} '
         f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{placeholder('SINCE')}</header>"
-        f"{warnings(docket.audit, docket.min_cell)}{above}{_KEY}"
+        f"{warnings(docket.audit, docket.min_cell)}{above}{_key(docket)}"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -127,6 +122,16 @@ def one_claim(docket: Docket, trial: Trial) -> str:
         f"{_number(trial, docket.min_cell)}{_so_what(trial)}{ruling(trial)}{two_parts(trial)}"
         f"{placeholder('SINCE')}</header>"
         f"{warnings(docket.audit, docket.min_cell)}"
+    )
+
+
+def _key(docket: Docket) -> str:
+    """How to read the scales of the cards."""
+    level = docket.level if docket.look is None else 1 - docket.look.alpha
+    return (
+        '<p class="cx-key">On each scale, the dot is the number, and the line is where it likely lies '
+        f"({100 * level:.4g}%): hollow and dashed while undecided; shaded is what the claim says, darker where it "
+        "matters.</p>"
     )
 
 

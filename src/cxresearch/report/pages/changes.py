@@ -82,7 +82,10 @@ def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Sinc
             Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
         ),
         first=tuple(c for c in now if c not in before),
-        same_data=all(before[c].fingerprint == now[c].fingerprint for c in both),
+        same_data=all(
+            (before[c].fingerprint, before[c].counted) == (now[c].fingerprint, now[c].counted)
+            for c in both
+        ),
         moved=tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
     )
 

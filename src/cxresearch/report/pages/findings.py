@@ -11,11 +11,13 @@ from importlib.resources import files
 
 from cxresearch.charts import claimed
 from cxresearch.claims.catalogue_loader import SECTIONS
+from cxresearch.claims.decide import is_outside
 from cxresearch.claims.results import Docket, ReadingResult, Trial
 from cxresearch.claims.units import Unit
 from cxresearch.report.pages.text import VERDICTS, per_hundred, why
 
 _STRADDLES = "the range includes"  # how the reason of an interval that decides nothing begins
+_FAR = "far from deciding"  # in the reason of one that more data will hardly decide
 _OF_THOSE_WHO_LEAVE = 0.3  # of all, where nothing is known: how many leave within a horizon
 THEMES = {
     "tolerance": "Tolerance",
@@ -153,8 +155,19 @@ def so_what(trial: Trial) -> str:
     result = trial.primary.verdict
     if result == "undecided":
         return _why_open(trial)
+    if result == "contradicted" and _is_inside(trial):
+        return "The number by itself agrees, and what the claim needs besides does not: do not plan with it."
     known = _lines().get(trial.claim.id, {}).get(result, "")
     return known or _GENERAL[result]
+
+
+def _is_inside(trial: Trial) -> bool:
+    """Whether the number is where the claim says: then it is another reading that contradicts it."""
+    e = trial.primary
+    if e.estimate is None or not e.region:
+        return False
+    where = trial.claim.reading(e.reading).claimed_region
+    return not is_outside(e.estimate.value, where)
 
 
 def _why_open(trial: Trial) -> str:
@@ -166,7 +179,9 @@ def _why_open(trial: Trial) -> str:
     if e.verdict_alone != "undecided":
         return "A hint only: among so many claims tried, chance alone can bring one such number; watch it."
     if e.reason.startswith(_STRADDLES):
-        return "Too few have left so far to tell; wait for more data."
+        if _FAR in e.reason:
+            return "These data are far from deciding it; act on neither answer."
+        return "Too few cases so far to tell; wait for more data."
     return f"Do not act on it yet: {why(e)}."
 
 
@@ -189,7 +204,7 @@ def what_would_settle(trial: Trial) -> str:
     if "more departures" in reason:
         return reason.replace("data on about", "needs about").replace(" would decide it", "")
     if e.reason.startswith(_STRADDLES):
-        return "needs many more departures"
+        return "needs many more cases"
     return why(e) or "too weak to stand among all claims"
 
 

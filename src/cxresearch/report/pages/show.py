@@ -200,11 +200,16 @@ def by_segment(records: Records, by: str = "segment") -> None:
         by: the covariate whose levels are the segments; where the study has none of that name, the page says so.
     """
     from cxresearch.claims.evaluate_by import evaluate_by
+    from cxresearch.records.restrict import count_customers
     from cxresearch.report.pages.segments_page import segments_section
     from cxresearch.report.pages.text import text
 
     if by not in records.levels:
         _html(f'<p class="cx-note">This study does not say of customers: {text(by)}.</p>')
+        return
+    min_cell = records.study.info.min_cell
+    if max(count_customers(records, by).values(), default=0) < min_cell:
+        _html(f'<p class="cx-note">No segment has {min_cell} customers or more.</p>')
         return
     with if_testable():
         result = evaluate_by(records, by, verdicts_only=True, progress=progress)

@@ -183,7 +183,7 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
     for summary in summaries:
         docket = summary["docket"]
         of_run: dict[str, Any] = {"run": run.id, "at": run.at, "study": study}
-        of_run |= {k: docket[k] for k in ("fingerprint", "version")} | {
+        of_run |= {k: docket[k] for k in ("fingerprint", "counted", "version")} | {
             k: summary[k] for k in ("data_from", "data_until", "rows_kept", "customers_kept")
         }
         of_run["family"] = ",".join(docket["family"]["claims"])

@@ -62,6 +62,7 @@ class RunRecord:
         family: ids of the claims that it was judged with, in order, with commas between them.
         rows_kept: contacts in the data.
         customers_kept: customers in the data.
+        counted: digest of what was counted for the claims of the docket; empty in runs before it was kept.
         number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
@@ -89,6 +90,7 @@ class RunRecord:
     family: str
     rows_kept: int = 0
     customers_kept: int = 0
+    counted: str = ""
     number: int = 0
 
 
