@@ -503,5 +503,7 @@ def test_tables_have_text_to_the_left_and_numbers_to_the_right(ran):
         """e => [...document.querySelectorAll(".jp-Notebook .cx-scroll :is(td, th)")]
             .map(e => [getComputedStyle(e).textAlign, e.classList.contains("cx-num")])"""
     )
-    assert {align for align, is_number in placed if is_number} == {"right"}
+    numbers = {align for align, is_number in placed if is_number}
+    assert numbers <= {"right"}
+    assert numbers or name == "segments"  # there a number stands in one cell with its verdict
     assert {align for align, is_number in placed if not is_number} == {"left"}
