@@ -278,9 +278,14 @@ def test_github_actions(home, tmp_path):
     steps = result["jobs"]["report"]["steps"]
     assert all(("uses" in s) != ("run" in s) for s in steps)
     assert all(
-        re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", s["uses"]) for s in steps if "uses" in s
+        re.fullmatch(r"actions/[a-z-]+(/[a-z]+)?@[0-9a-f]{40}", s["uses"])
+        for s in steps
+        if "uses" in s
     )
-    cached = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/cache"))
+    (saved,) = [s for s in steps if s.get("uses", "").startswith("actions/cache/save")]
+    assert saved["if"] == "always()"  # what a failed run has published is a look
+    assert steps.index(saved) > max(i for i, s in enumerate(steps) if "run" in s)
+    cached = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/cache/restore"))
     kept = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/upload"))
     programs = tmp_path / "bin"
     programs.mkdir()
