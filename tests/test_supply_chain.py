@@ -100,9 +100,9 @@ def test_the_example_for_actions_is_pinned_and_may_only_read():
     page = (ROOT / "docs" / "unattended.md").read_text()
     block = page.partition("## GitHub Actions")[2].partition("```yaml")[2].partition("```")[0]
     used = re.findall(r"uses: (\S+)(.*)", block)
-    assert len(used) == 4
+    assert len(used) == 5
     for action, comment in used:
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r"actions/[a-z-]+(/[a-z]+)?@[0-9a-f]{40}", action), action
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), comment
     assert "permissions:\n  contents: read\n" in block
     assert "persist-credentials: false" in block

@@ -428,22 +428,13 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     )
 
 
-def log_rows(study: Study, engine: Engine) -> Frame | None:
-    """The rows of the log as they are now, with ``cx_row``, kept by the engine; errors as `read_log`.
-
-    None where row numbers mean nothing, since a query may give its rows in another order each time.
-    """
-    source, _, ordered = opened(study, engine, "interactions", numbered=False)
-    return engine.keep(source) if ordered else None
-
-
 def graded_rows(study: Study, engine: Engine, rows: Frame) -> tuple[Frame, str]:
     """``cx_row``, ``grade`` and ``both`` of every row of the log, and how contacts are graded; errors as `read_log`.
 
     Args:
         study: its rules and scale.
         engine: where the rows live.
-        rows: from `log_rows`.
+        rows: of the log, with ``cx_row``.
     """
     stored = dict(rows.collect_schema())
     stored.pop("cx_row")

@@ -9,7 +9,8 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame, Whole
 from cxresearch.records.audit import Fact, grade_facts, tallied
-from cxresearch.records.contacts import GRADES, graded_rows, log_rows
+from cxresearch.records.contacts import GRADES, graded_rows
+from cxresearch.records.contracts import opened
 from cxresearch.records.fingerprint import with_fingerprint
 from cxresearch.records.nearby import MOST_NEARBY
 from cxresearch.records.records import Records, read_with_rows, study_of
@@ -98,9 +99,8 @@ def read_gradable(
     if not _are_few(read) or read.engine.has_slow_steps:
         return None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
-        rows = log_rows(study, read.engine)
-    if rows is None:
-        return None
+        source, _, _ = opened(study, read.engine, "interactions", numbered=False)
+        rows = read.engine.keep(source)
     contacts = read.engine.keep(read.contacts.frame())
     columns = [c for c in contacts.collect_schema().names() if c != "row"]
     own = replace(read, contacts=_whole(contacts.select(*columns), read.engine))
