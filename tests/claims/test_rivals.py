@@ -685,3 +685,49 @@ def test_a_lasting_effect_survives_every_rival():
     trial = evaluated(made.interactions, made.customers)
     assert trial.verdict_alone == "supported", trial.primary.reason
     assert not opened(trial)
+
+
+@pytest.mark.slow
+def test_customers_who_fall_silent_before_leaving_did_not_leave_for_the_silence(quiet):
+    """Or whose end was entered late: for 15 to 55 days before it, no contact of theirs is in the log."""
+    who = quiet.customers.with_row_index("i").filter(pl.col("reason") == "switched")
+    silent = who.select("customer", "end", last=15 + pl.col("i").cast(pl.Int64) % 41)
+    log = quiet.interactions.join(silent, on="customer", how="left")
+    days = (pl.col("end").cast(pl.Date) - pl.col("at").cast(pl.Date)).dt.total_days()
+    log = log.filter(pl.col("end").is_null() | (days > pl.col("last"))).drop("end", "last")
+    trial = evaluated(log, quiet.customers, "no-news")
+    assert trial.association == "supported"
+    assert trial.verdict_alone == "undecided"
+    assert "already-leaving" in opened(trial)
+    rows = next(r for r in trial.rivals if r.id == "already-leaving").rows
+    assert rows[-1].estimate.value < 1.15 < trial.primary.estimate.value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("claim", "worlds"),
+    [
+        ("goodwill-gesture", ({"goodwill_shares": (0.8,) * 3}, {"goodwill_shares": (0.1,) * 3})),
+        ("tell-the-customer", ({"informed_share": 0.8}, {"informed_share": 0.1})),
+    ],
+)
+def test_those_who_are_worth_keeping_stay_without_being_treated_well(claim, worlds):
+    """Two companies in one: in one, customers are treated better and leave later, whatever happens."""
+    kept, others = (
+        simulate(World(base_hazard=h, **w), 2_500, seed)
+        for h, w, seed in ((0.0008, worlds[0], 1), (0.0024, worlds[1], 2))
+    )
+    log = pl.concat([named(kept.interactions, "k"), named(others.interactions, "o")])
+    who = pl.concat([named(kept.customers, "k"), named(others.customers, "o")])
+    trial = evaluated(log, who, claim, grades="measured")
+    assert trial.association == "supported"
+    assert trial.verdict_alone == "undecided"
+    assert "temperament" in opened(trial)
+    [row] = next(r for r in trial.rivals if r.id == "temperament").rows
+    assert row.estimate.value > trial.primary.estimate.value
+
+
+def test_a_gesture_by_lot_that_keeps_customers_is_found():
+    made = simulate(World(hr_gesture=0.3, goodwill_shares=(0.4,) * 3), 6_000, 3)
+    trial = evaluated(made.interactions, made.customers, "goodwill-gesture")
+    assert trial.verdict_alone == "supported", trial.primary.reason

@@ -23,6 +23,7 @@ from cxresearch.histories import (
     household_exits,
     last_grade_and_age,
     moment_count,
+    problem_share,
     problem_state,
 )
 from cxresearch.histories.base import ContactClock, DayClock
@@ -165,6 +166,8 @@ def test_what_is_no_history(make):
         (lambda: graded_share("awful"), "no grade 'awful'"),
         (lambda: graded_share("bad", among=()), "among must name a grade at least"),
         (lambda: graded_share("bad", among=("god",)), "no grade 'god'; did you mean 'good'"),
+        (lambda: problem_share("gestures"), "no treatment 'gestures'; did you mean 'gesture'"),
+        (lambda: problem_share("refund"), "no treatment 'refund'; there are: gesture, told"),
         (lambda: last_grade_and_age((3, 2)), "edges must rise"),
     ],
 )
@@ -178,6 +181,7 @@ def test_what_no_history_can_be_told(make, says):
     [
         (lambda: graded_share("bad", among="bad"), "among must be a list of names"),
         (lambda: graded_share(3), "grade must be one name"),
+        (lambda: problem_share(3), "treatment must be one name"),
         (lambda: last_grade_and_age(3), "edges must be"),
         (lambda: bad_count(2, or_unknown="no"), "or_unknown must be True or False"),
         (lambda: grade_count("bad", or_unknown=None), "or_unknown must be True or False"),

@@ -27,6 +27,7 @@ from cxresearch.histories import (
     mean_score,
     moment_count,
     problem_severity,
+    problem_share,
     problem_state,
     worst_score,
 )
@@ -97,6 +98,8 @@ PAIRS = {
         graded_share("good", among=("good", "unknown")),
         written_out.graded_share(("good", "unknown"), grade="good"),
     ),
+    "share of gestures": (problem_share("gesture"), written_out.problem_share("gesture")),
+    "share told": (problem_share("told"), written_out.problem_share("told")),
     "share of failures": (
         graded_share(respect="failed", is_problem=True),
         written_out.graded_share(GRADED, respect="failed", is_problem=True),

@@ -181,6 +181,26 @@ def graded_share(among: tuple[str, ...], **wanted: object) -> History:
     return history
 
 
+def problem_share(treatment: str) -> History:
+    """Write down how many of the days with a problem were treated so, as `graded_share` does."""
+
+    def history(v: View) -> str:
+        if v.person.left_truncated:
+            return "unknown"
+        problems = v.dated("problem")
+        days = sorted({r.when("problem") // SECONDS for r in problems})
+        if treatment == "told":
+            treated = {r.when("problem") // SECONDS for r in problems if r.told}
+        else:
+            made = [r.when("goodwill") // SECONDS for r in v.dated("goodwill")]
+            before = [[d for d in days if d <= m] for m in made]
+            treated = {b[-1] for b in before if b}
+        assert len(days) <= 8, "a customer of a test has few problems"
+        return f"{len(treated)}/{len(days)}"
+
+    return history
+
+
 def last_grade_and_age(edges: tuple[int, ...]) -> History:
     """Name the grade and the age of the last contact."""
 

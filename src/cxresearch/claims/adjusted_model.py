@@ -148,8 +148,6 @@ def claim_histories(
                 "edges": [variant.recent],
             }
         how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
-        if variant.lead and how == "longer window":
-            entry = {**entry, "days": int(entry["days"]) + variant.lead}
         history = make_history(f"claims.{claim.id}.histories.{name}", entry)
         if setting.lapse_days and is_of_leavers(reading):
             history = _before_silence(claim, name, entry, setting.lapse_days)

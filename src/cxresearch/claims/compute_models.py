@@ -154,7 +154,8 @@ def _model_input(
         none, _, *others = table.feature(name).levels
         table = table.where(**{name: [none, *others]})
     adjusted = adjusted_model(table, reading, terms_of(claim, reading, variant))
-    table = _restricted(adjusted.table, reading, variant.lead)
+    is_set_back = any(claim.at_lead.get(name) == "set back" for name in reading.subjects())
+    table = _restricted(adjusted.table, reading, variant.lead, is_set_back=is_set_back)
     strata = tuple(s for s in spec.fixed if s in (*reading.strata, SPELL))
     if spec.cohorts:
         strata = (*strata, COHORT)
@@ -254,14 +255,25 @@ def _levels_with_events(
     return result
 
 
-def _restricted(table: RiskTable, reading: ModelReading, lead: int = 0) -> RiskTable:
+def _restricted(
+    table: RiskTable, reading: ModelReading, lead: int = 0, *, is_set_back: bool = False
+) -> RiskTable:
     """The time that a reading looks at; with a lead, everybody enters so many days after the clock's origin.
+
+    Args:
+        table: whose time it is.
+        reading: what is asked.
+        lead: days that are left aside.
+        is_set_back: whether what is asked about is looked at as it stood so many days before: of what only counts after
+            some days on the clock, these are over as well.
 
     Raises:
         NotTestable: nobody left in it.
     """
     table = table.where(**reading.subset) if reading.subset else table
-    late = 0 if table.clock == "contact" else max(reading.after_days or 0, lead)
+    after = reading.after_days or 0
+    late = after + lead if is_set_back else max(after, lead)
+    late = 0 if table.clock == "contact" else late
     table = table.after(late) if late else table
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("no_such_data", "defections among customers seen from their start")

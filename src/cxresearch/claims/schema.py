@@ -156,7 +156,7 @@ class Text(Section, frozen=True):
         return " ".join(part for part in (self.finding, endings[verdict]) if part)
 
 
-AtLead = Literal["delayed", "set back", "longer window", "as it is"]
+AtLead = Literal["delayed", "set back", "as it is"]
 
 
 _RETENTION = ("contract", "activity")
@@ -178,8 +178,8 @@ class Claim(Section, frozen=True):
         exposure: the history whose levels must all have enough expected events.
         at_lead: name of a history to what becomes of it when the last days are left aside (a lead): ``delayed``, it
             takes effect so many days later, as is usual for what a reading asks about; ``set back``, it is looked at as
-            it stood so many days before, as is usual for what is held equal; ``longer window``, a silence must last so
-            many days longer; ``as it is``.
+            it stood so many days before, as is usual for what is held equal, and right for what the last days can end
+            or keep from ending, such as a silence; ``as it is``.
         proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
             from the histories that the primary reading asks about when not given.
         rivals: by rival explanation, whether it applies, and why; see `claims.rivals.explanations`.

@@ -44,7 +44,7 @@ from cxresearch.histories.recency import (
     last_grade_and_age,
 )
 from cxresearch.histories.scores import last_score, mean_score, worst_score
-from cxresearch.histories.shares import graded_share
+from cxresearch.histories.shares import graded_share, problem_share
 
 __all__ = [
     "History",
@@ -74,6 +74,7 @@ __all__ = [
     "mean_score",
     "moment_count",
     "problem_severity",
+    "problem_share",
     "problem_state",
     "worst_score",
 ]

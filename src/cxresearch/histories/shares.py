@@ -1,4 +1,4 @@
-"""Shares of graded moments so far: the customer's proneness, as far as it shows."""
+"""Shares of graded moments, or of problems, so far: what a customer is prone to, as far as it shows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from operator import and_
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.errors import EstimationError
-from cxresearch.histories.base import History, Past, Run, band
+from cxresearch.errors import EstimationError, nearest
+from cxresearch.histories.base import History, Past, Run, band, events_of_kind
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
-from cxresearch.utils.checks import optional
+from cxresearch.utils.checks import arguments, optional
 
 _EXACT = 8
 _BANDS = (
@@ -28,6 +28,7 @@ _SHARES = (
     *((n, a) for n in range(_EXACT + 1) for a in range(n + 1)),
     *((n, n * (tenth + 0.5) / 10) for n in _MIDDLES for tenth in range(10)),
 )
+_LEVELS = (*(f"{a:g}/{n:g}" for n, a in _SHARES), "unknown")
 
 
 def graded_share(
@@ -86,7 +87,6 @@ def graded_share(
     if not counted:
         raise EstimationError("among must name a grade at least, such as ('bad', 'good')")
     known = tuple(name for name in wanted if name in EXPECTATIONS_OF)
-    levels = (*(f"{a:g}/{n:g}" for n, a in _SHARES), "unknown")
 
     def updates(past: Past) -> list[Frame]:
         every = past.graded.filter(nw.col("grade").is_in(list(counted)))
@@ -96,30 +96,98 @@ def graded_share(
         hit = nw.when(reduce(and_, kind)).then(nw.lit(1)).otherwise(nw.lit(0))
         return [every.select("customer", "tick", n=nw.lit(1), hits=hit)]
 
-    def level(run: Run) -> nw.Expr:
-        n, hits = run.column("n"), run.column("hits")
-        exact = (n * (n + 1) - (n * (n + 1)) % 2) // 2 + hits
-        tenth = (10 * hits - (10 * hits) % nw.max_horizontal(n, nw.lit(1))) // nw.max_horizontal(
-            n, nw.lit(1)
-        )
-        tenth = nw.min_horizontal(tenth, nw.lit(9))
-        place = nw.when(n <= _EXACT).then(exact)
-        coarse = _FIRST_BAND + 10 * band(n, _BANDS[1:]) + tenth
-        return (
-            nw.when(run.left_truncated == 1)
-            .then(nw.lit(len(levels) - 1))
-            .otherwise(place.otherwise(coarse))
-        )
-
     conditions = ", ".join(f"{name} {value}" for name, value in sorted(wanted.items()))
     name = f"graded_share({conditions}; among {list(counted)})"
     required_columns = ("grade", *(c for c in wanted if c != "grade"))
     return History(
         name=name,
-        levels=levels,
+        levels=_LEVELS,
         required_columns=required_columns,
         updates=updates,
         fold={"n": "sum", "hits": "sum"},
-        code=level,
+        code=_level,
         grades=counted,
+    )
+
+
+_COLUMNS_OF: dict[str, tuple[str, ...]] = {
+    "gesture": ("problem_at", "goodwill_at"),
+    "told": ("problem_at", "informed_at"),
+}
+
+
+def problem_share(treatment: str) -> History:
+    """How many of the problems so far were treated in a way: how the company treats a customer, as far as it shows.
+
+    Problems of one day are one. A gesture belongs to the latest problem of its day or before, and counts from the day
+    on which it is made; that a customer was told of a problem beforehand counts from the problem on.
+
+    Args:
+        treatment: gesture (of goodwill), or told (beforehand).
+
+    Returns:
+        The history. Its levels are numbers such as ``2/5``, as those of `graded_share`: two of five. ``unknown`` for
+        customers whose beginnings the log does not show.
+
+    Raises:
+        EstimationError: no such treatment.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame(
+        ...     {"customer": "a", "at": [1, 4], "grade": "bad", "problem_at": [1, 4], "goodwill_at": [2, None]}
+        ... )
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.problem_share("gesture")
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0/0'), (1, 2, '0/1'), (2, 4, '1/1'), (4, 9, '1/2')]
+    """
+    arguments(treatment=treatment)
+    if treatment not in _COLUMNS_OF:
+        known = ", ".join(_COLUMNS_OF)
+        hint = nearest(treatment, _COLUMNS_OF) or f"; there are: {known}"
+        raise EstimationError(f"no treatment {treatment!r}{hint}")
+
+    def updates(past: Past) -> list[Frame]:
+        told = (nw.col("informed") > 0).cast(nw.Int64) if treatment == "told" else nw.lit(0)
+        problems = events_of_kind(past, "problem").with_columns(told=told)
+        days = problems.group_by("customer", "day").agg(
+            nw.col("tick").min(), hits=nw.col("told").max()
+        )
+        result = [days.select("customer", "tick", "hits", n=nw.lit(1))]
+        if treatment == "gesture":
+            made = events_of_kind(past, "goodwill").select("customer", "tick", made=nw.col("day"))
+            pairs = made.unique().join(days.select("customer", "day"), on="customer")
+            pairs = pairs.filter(nw.col("day") <= nw.col("made"))
+            latest = pairs.group_by("customer", "tick", "made").agg(nw.col("day").max())
+            first = latest.group_by("customer", "day").agg(nw.col("tick").min())
+            result.append(first.select("customer", "tick", hits=nw.lit(1)))
+        return result
+
+    return History(
+        name=f"problem_share({treatment})",
+        levels=_LEVELS,
+        required_columns=_COLUMNS_OF[treatment],
+        updates=updates,
+        fold={"n": "sum", "hits": "sum"},
+        code=_level,
+        grades=(),
+    )
+
+
+def _level(run: Run) -> nw.Expr:
+    n = run.column("n")
+    # a look-back may forget a problem before the gesture that followed it
+    hits = nw.min_horizontal(run.column("hits"), n)
+    exact = (n * (n + 1) - (n * (n + 1)) % 2) // 2 + hits
+    least = nw.max_horizontal(n, nw.lit(1))
+    tenth = (10 * hits - (10 * hits) % least) // least
+    coarse = _FIRST_BAND + 10 * band(n, _BANDS[1:]) + nw.min_horizontal(tenth, nw.lit(9))
+    return (
+        nw.when(run.left_truncated == 1)
+        .then(nw.lit(len(_LEVELS) - 1))
+        .otherwise(nw.when(n <= _EXACT).then(exact).otherwise(coarse))
     )

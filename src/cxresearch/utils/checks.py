@@ -273,7 +273,7 @@ def _texts(argument: str, given: Any) -> None:
 
 _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("terms", "strata", "held", "a", "b", "common", "causes", "features"), names),
-    **dict.fromkeys(("cause", "age", "history", "matched_on", "unit", "by", "event"), text),
+    **dict.fromkeys(("cause", "age", "history", "matched_on", "unit", "by", "event", "treatment"), text),
     **dict.fromkeys(("numerator", "subset"), levels),
     **dict.fromkeys(("weights",), weights),
     **dict.fromkeys(("level", "part"), fraction),

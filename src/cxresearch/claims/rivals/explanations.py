@@ -35,6 +35,7 @@ MOST_UNKNOWN = (
 MIN_OTHER_EXITS = 50
 RECENT_DAYS = 30  # how long a short effect is looked for
 _EQUAL_SHARES = "the share of such moments so far held equal"
+_EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +317,10 @@ class Temperament(RivalExplanation):
             return
         if not proneness_entries(case.claim, reading):
             return
+        if _is_about_treatment(case.claim):
+            # the share of some days ago leaves out the very problem whose treatment is asked about
+            yield self._analysis(_EQUAL_TREATMENT, reading, Variant(proneness=True))
+            return
         for lead in (0, *leads[-1:]):
             yield self._analysis(_EQUAL_SHARES, reading, Variant(lead=lead, proneness=True))
         recent = recent_reading(case.claim, reading, RECENT_DAYS)
@@ -323,11 +328,18 @@ class Temperament(RivalExplanation):
             label = f"{_EQUAL_SHARES}, within {RECENT_DAYS} days of such a moment"
             yield self._analysis(label, recent, Variant(proneness=True, recent=RECENT_DAYS))
 
+    def status(
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
+    ) -> tuple[RivalStatus, str]:
+        """As of any; dismissed where grades are measured, if it is grades that a customer may be prone to."""
+        is_graded = not _is_about_treatment(case.claim)
+        if entry.status == "required" and is_graded and case.facts.has_measured_grades:
+            return self._dismissed(entry)
+        return super(Temperament, self).status(case, entry, rows, evidence)
+
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
     ) -> tuple[RivalStatus, str]:
-        if facts.has_measured_grades:
-            return self._dismissed(entry)
         if not rows:
             return (
                 "aliased",
@@ -528,6 +540,11 @@ def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:
         contrast={f"{name}[{first}]": 1.0},
         subset={name: (reference, first)},
     )
+
+
+def _is_about_treatment(claim: Claim) -> bool:
+    """Whether a claim asks how the company treats a problem, which has nothing to do with who grades how."""
+    return any(entry.get("use") == "problem_share" for entry in claim.proneness)
 
 
 def _holds_contacts_equal(reading: AnyReading) -> bool:
