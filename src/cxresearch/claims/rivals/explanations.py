@@ -335,7 +335,7 @@ class Temperament(RivalExplanation):
         is_graded = not _is_about_treatment(case.claim)
         if entry.status == "required" and is_graded and case.facts.has_measured_grades:
             return self._dismissed(entry)
-        return super(Temperament, self).status(case, entry, rows, evidence)
+        return super().status(case, entry, rows, evidence)
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
