@@ -1,4 +1,6 @@
-"""The contacts of Online Retail II as a plain table for check.R: python -m benchmarks.atlas.contacts --data FOLDER --out FILE.
+"""The contacts of Online Retail II as a plain table for check.R.
+
+    python -m benchmarks.atlas.contacts --data FOLDER --out FILE
 
 Made from the raw Parquet files with Polars alone: nothing of the package is used, so that R begins where the package
 does. A contact is one customer at one minute, buying or returning. R cannot read Parquet without a further package.
@@ -13,7 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-SECOND_FILE = datetime(2010, 12, 1, 8, 26)  # from here on the second file has the lines of the first
+SECOND_FILE = datetime(
+    2010, 12, 1, 8, 26
+)  # from here on the second file has the lines of the first
 
 
 def contacts(folder: Path) -> pl.DataFrame:

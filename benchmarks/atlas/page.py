@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.atlas.recipes import ROOT, Recipe
-from benchmarks.atlas.results import FORMAT, Kept
+from benchmarks.atlas.results import FORMAT, Kept, checked_by_r
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.decide import parse_region
@@ -16,19 +15,19 @@ from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
 
 PAGE = ROOT / "docs" / "atlas.md"
-CHECKED = Path(__file__).parent / "checked.csv"
 Sets = Sequence[tuple[Recipe, Kept | None]]
 
 # why a claim is not testable, in the words of a cell: by the codes of cxresearch.errors.NOT_TESTABLE
 WHY = {
     "missing_column": "no column",
-    "no_such_data": "no such moments",
+    "no_such_data": "nothing of the kind",
     "nobody_at_risk": "nobody to compare",
     "too_few": "too few",
     "short_follow_up": "too short",
     "other_kind": "makes no sense here",
     "no_fit": "cannot be fitted",
 }
+SILENCE = "an end of the relation"  # what shops without contracts lack
 _INTRODUCTION = """\
 # Atlas: the claims on public data
 
@@ -51,6 +50,22 @@ equal differ as well. From that follows:
 - These sets were taken because they can be had, and for being untidy. They stand for no kind of company.
 
 """
+_CHECKED = (
+    "[check.R](../benchmarks/atlas/check.R) computes two cells again, in R with the package survival. It knows"
+    " nothing of this package: it begins with the raw files of RavenStack, and with a plain table of contacts "
+    "that [contacts.py](../benchmarks/atlas/contacts.py) takes from those of Online Retail II, and grades, "
+    "follows up and counts by itself. Shares that are shown are rounded ([what a page "
+    "hides](what-a-page-hides.md)), so numbers are held against each other before that."
+)
+_LEGEND = (
+    "A verdict allows for the number of claims that a set can be asked; the interval is of the number by "
+    "itself, at 95%. Percentages are shares, mostly incidences within the horizon; numbers without a sign of "
+    "percent are hazard ratios. *No column*: the set lacks a column that the claim asks about; *no bad "
+    "moments* and its like, *nothing of the kind*: no row holds what is asked for; *too few*: fewer than ten "
+    "departures would be expected in a group that is compared, or too few are at risk; *too short*: nobody is "
+    "followed to the horizon; *silence is leaving*: where contacts alone tell who has left, it cannot be asked"
+    " whether a silence foretells it. *Not shown*: too few stand behind the number."
+)
 
 
 def page(sets: Sets) -> str:
@@ -81,8 +96,15 @@ def cell(result: Mapping[str, Any] | None) -> str:
         return "not tried"
     sign, verdict = SYMBOLS[result["verdict"]], result["verdict"]
     if verdict == "not testable":
-        return f"{sign} {WHY[result['code']]}"
+        return f"{sign} {_lack(result)}"
     return f"{sign} {verdict}<br>{number(result)}"
+
+
+def _lack(result: Mapping[str, Any]) -> str:
+    lacks = result["lacks"].partition(":")[0]
+    if lacks in ("bad moments", "neutral moments", "good moments"):
+        return f"no {lacks}"
+    return "silence is leaving" if lacks == SILENCE else WHY[result["code"]]
 
 
 def number(result: Mapping[str, Any]) -> str:
@@ -116,26 +138,23 @@ def _definitions(sets: Sets) -> str:
         )
         for recipe, _ in sets
     ]
-    heads = ("set", "data", "a bad moment is", "who left", "horizon")
+    heads = ("set", "data", "a bad moment is", "having left means", "horizon")
     return f"## What the columns mean\n\n{_table(heads, rows)}"
 
 
 def _verdicts(sets: Sets) -> str:
     heads = ("claim", *(recipe.title for recipe, _ in sets))
     rows = [
-        (f"[{claim}](catalogue.md#{claim})", *(cell(kept["claims"].get(claim)) for _, kept in sets if kept))
+        (
+            f"[{claim}](catalogue.md#{claim})",
+            *(cell(kept["claims"].get(claim)) for _, kept in sets if kept),
+        )
         for claim in catalogue()
     ]
-    signs = ", ".join(f"{SYMBOLS[v]} {v}" for v in ("supported", "contradicted", "undecided", "not testable"))
-    return f"""## Claims and sets
-
-{signs}. A verdict allows for the number of claims that a set can be asked; the interval is of the
-number by itself, at 95%. Shares are incidences within the horizon, numbers without a sign of percent are hazard
-ratios. *No column*: the set lacks a column that the claim asks about; *no such moments*: no row holds what is asked
-for; *too few*: fewer than ten departures would be expected in a group that is compared; *too short*: nobody is
-followed to the horizon; *makes no sense here*: where contacts alone tell who has left, a silence cannot foretell itself.
-
-{_table(heads, rows)}"""
+    signs = ", ".join(
+        f"{SYMBOLS[v]} {v}" for v in ("supported", "contradicted", "undecided", "not testable")
+    )
+    return f"## Claims and sets\n\n{_wrapped(f'{signs}. {_LEGEND}')}\n\n{_table(heads, rows)}"
 
 
 def _missing(sets: Sets) -> str:
@@ -173,7 +192,7 @@ def _one(recipe: Recipe, kept: Kept) -> str:
         *([f"- **The audit warns**: {_dotted(w)}" for w in kept["warnings"]]),
         "",
     ]
-    return "\n".join([*lines, *_tried(kept), *_held(kept), *_untried(kept)])
+    return "\n".join([*map(_wrapped, lines), *_tried(kept), *_held(kept), *_untried(kept)])
 
 
 def _rules(recipe: Recipe) -> str:
@@ -191,8 +210,8 @@ def _retention(recipe: Recipe) -> str:
     retention = recipe.settings["retention"]
     keys = ("kind", "gap_days", "active", "new_from", "start", "end", "returns")
     written = ", ".join(f"`{k} = {_toml(retention[k])}`" for k in keys if k in retention)
-    how = "By activity" if retention["kind"] == "activity" else "By contract"
-    return f"{how} ({written})."
+    how = "By activity" if retention.get("kind") == "activity" else "By contract"
+    return f"{how} ({written})." if written else f"{how}."
 
 
 def _strata(recipe: Recipe) -> str:
@@ -204,26 +223,44 @@ def _strata(recipe: Recipe) -> str:
 def _tried(kept: Kept) -> Iterator[str]:
     tried = {c: r for c, r in kept["claims"].items() if r["verdict"] != "not testable"}
     if not tried:
-        yield "No claim could be tried."
+        yield "No claim could be tried.\n"
         return
     family = kept["family"]
-    by = "" if family["multiplicity"] == "none" else f", by {family['multiplicity'].capitalize()}'s method"
+    by = (
+        ""
+        if family["multiplicity"] == "none"
+        else f", by {family['multiplicity'].capitalize()}'s method"
+    )
     yield f"Verdicts allow for {family['size']} claims{by}.\n"
     rows = []
     for claim, result in tried.items():
-        besides = [f"<br>and {number(x)} {x['label']}" for x in result["rests_on"] if x["estimate"] is not None]
+        besides = [
+            f"<br>beside it {number(x)} {x['label']}"
+            for x in result["rests_on"]
+            if x["estimate"] is not None
+        ]
         rows.append(
             (
                 f"[{claim}](catalogue.md#{claim})",
                 f"{SYMBOLS[result['verdict']]} {result['verdict']}",
                 number(result) + "".join(besides),
                 _base(result["base_rate"]),
+                _base(result["naive"]),
                 result["customers"] or "–",
                 ", ".join(result["held_equal"]) or "–",
                 why_open(result) or "–",
             )
         )
-    heads = ("claim", "verdict", "number", "happens anyway", "customers", "held equal", "why open")
+    heads = (
+        "claim",
+        "verdict",
+        "number",
+        "happens anyway",
+        "counted naively",
+        "customers",
+        "held equal",
+        "why open",
+    )
     yield _table(heads, rows)
 
 
@@ -234,8 +271,10 @@ def _held(kept: Kept) -> Iterator[str]:
             if result["verdict"] != "not testable":
                 held.setdefault(title, {})[reason] = None
     if held:
-        said = "; ".join(f"*{title}*: {' '.join(reasons)}".rstrip(".") for title, reasons in held.items())
-        yield f"Held equal: {said}.\n"
+        said = "; ".join(
+            f"*{title}*: {' '.join(reasons)}".rstrip(".") for title, reasons in held.items()
+        )
+        yield _wrapped(f"Held equal: {said}.") + "\n"
 
 
 def _untried(kept: Kept) -> Iterator[str]:
@@ -245,7 +284,7 @@ def _untried(kept: Kept) -> Iterator[str]:
             by_lack.setdefault(result["lacks"].partition(":")[0], []).append(claim)
     if by_lack:
         said = "; ".join(f"{lack} ({', '.join(claims)})" for lack, claims in by_lack.items())
-        yield f"Not testable, for want of: {said}."
+        yield _wrapped(f"Not testable, for want of: {said}.")
 
 
 def _base(value: Mapping[str, Any] | None) -> str:
@@ -253,37 +292,54 @@ def _base(value: Mapping[str, Any] | None) -> str:
 
 
 def _checked(sets: Sets) -> str:
-    by_name = {recipe.name: (recipe, kept) for recipe, kept in sets}
+    by_name = {recipe.name: (recipe, kept) for recipe, kept in sets if kept}
     rows = []
-    with CHECKED.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["recipe"] not in by_name:
-                continue
-            recipe, kept = by_name[row["recipe"]]
-            assert kept is not None
-            ours = kept["claims"][row["claim"]]
-            rows.append((f"{recipe.title}, {row['claim']}", number(ours), _by_r(row, ours), row["how"]))
+    for by_r in checked_by_r():
+        recipe, kept = by_name.get(by_r["recipe"], (None, None))
+        if recipe is None or kept is None or by_r["claim"] not in kept["checked"]:
+            continue
+        here, there = kept["checked"][by_r["claim"]]["estimate"], float(by_r["estimate"])
+        shown = number(kept["claims"][by_r["claim"]])
+        rows.append(
+            (
+                f"{recipe.title}, {by_r['claim']}",
+                shown,
+                f"{here:.10f}",
+                f"{there:.10f}",
+                _distance(here, there),
+                by_r["how"],
+            )
+        )
     if not rows:
         return ""
-    heads = ("cell", "this page", "R", "how")
-    return f"""## Two cells checked by hand
+    heads = ("cell", "shown above", "before rounding", "R", "apart by", "how")
+    return f"""## Cells checked by hand
 
-[benchmarks/atlas/check.R](../benchmarks/atlas/check.R) computes two cells again in R with the package survival. It knows
-nothing of this package: it begins with plain tables of contacts and customers that
-[benchmarks/atlas/contacts.py](../benchmarks/atlas/contacts.py) takes from the raw files, and grades, follows up and
-counts by itself.
+{_wrapped(_CHECKED)}
 
 {_table(heads, rows)}"""
 
 
-def _by_r(row: Mapping[str, str], ours: Mapping[str, Any]) -> str:
-    unit = Unit(ours["unit"])
-    return f"{unit.text(float(row['estimate']))}"
+def _distance(here: float, there: float) -> str:
+    apart = abs(here - there)
+    return "less than 1e-10" if apart < 1e-10 else f"{apart:.0e}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in line)} |" for line in lines) + "\n"
+    return (
+        "\n".join(
+            f"| {' | '.join(c.replace('|', chr(92) + '|') for c in line)} |" for line in lines
+        )
+        + "\n"
+    )
+
+
+def _wrapped(text: str) -> str:
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(
+        text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _toml(value: Any) -> str:

@@ -30,7 +30,8 @@ def run(recipe: Recipe, folder: Path) -> results.Kept:
     with TemporaryDirectory() as state:
         variables = {recipe.variable: str(folder / recipe.name)}
         study = cx.read_study(recipe.file, variables, state=state)
-        return results.kept(cx.evaluate(study, keep=False), recipe.digest)
+        checked = [c["claim"] for c in results.checked_by_r() if c["recipe"] == recipe.name]
+        return results.kept(cx.evaluate(study, keep=False), recipe.digest, checked)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     recipes = read_recipes(given.recipes)
     if unknown := set(given.recipe or ()) - {r.name for r in recipes}:
-        parser.error(f"no recipe {', '.join(sorted(unknown))}: {', '.join(r.name for r in recipes)}")
+        parser.error(
+            f"no recipe {', '.join(sorted(unknown))}: {', '.join(r.name for r in recipes)}"
+        )
     if given.data and not given.data.is_dir():
         parser.error(f"no folder {given.data}")
     for recipe in recipes if given.data else ():
