@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ WHY = {
     "other_kind": "makes no sense here",
     "no_fit": "cannot be fitted",
 }
+_CODE = re.compile(r"`[^`]+`")
 SILENCE = "an end of the relation"  # what shops without contracts lack
 _INTRODUCTION = """\
 # Atlas: the claims on public data
@@ -337,9 +339,11 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _wrapped(text: str) -> str:
     indent = "  " if text.startswith("- ") else ""
-    return textwrap.fill(
-        text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    whole = _CODE.sub(lambda code: code[0].replace(" ", "\0"), text)  # code stays on one line
+    wrapped = textwrap.fill(
+        whole, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+    return wrapped.replace("\0", " ")
 
 
 def _toml(value: Any) -> str:
