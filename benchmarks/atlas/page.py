@@ -59,15 +59,16 @@ _CHECKED = (
     "follows up and counts by itself. Shares that are shown are rounded ([what a page "
     "hides](what-a-page-hides.md)), so numbers are held against each other before that."
 )
-_LEGEND = (
-    "A verdict allows for the number of claims that a set can be asked; the interval is of the number by "
-    "itself, at 95%. Percentages are shares, mostly incidences within the horizon; numbers without a sign of "
-    "percent are hazard ratios. *No column*: the set lacks a column that the claim asks about; *no bad "
-    "moments* and its like, *nothing of the kind*: no row holds what is asked for; *too few*: fewer than ten "
-    "departures would be expected in a group that is compared, or too few are at risk; *too short*: nobody is "
-    "followed to the horizon; *silence is leaving*: where contacts alone tell who has left, it cannot be asked"
-    " whether a silence foretells it. *Not shown*: too few stand behind the number."
-)
+_LEGEND = """\
+- A verdict allows for the number of claims that a set can be asked; the interval is of the number by itself, at 95%.
+- Percentages are shares, mostly incidences within the horizon; numbers without a sign of percent are hazard ratios.
+- *Open*: the number would decide the claim, and these [rival explanations](rivals.md) keep it open. Without this word, the
+  number itself does not decide it.
+- *No column*: the set lacks a column that the claim asks about. *No bad moments* and its like, *nothing of the kind*: no
+  row holds what is asked for. *Silence is leaving*: where contacts alone tell who has left, it cannot be asked whether a
+  silence foretells it.
+- *Too few*: fewer than ten departures would be expected in a group that is compared, or too few are at risk. *Too
+  short*: nobody is followed to the horizon. *Not shown*: too few stand behind the number."""
 
 
 def page(sets: Sets) -> str:
@@ -89,7 +90,7 @@ def page(sets: Sets) -> str:
 
 
 def cell(result: Mapping[str, Any] | None) -> str:
-    """A claim on a set: the verdict, and the number with its interval or what is lacking.
+    """A claim on a set: the verdict, the number with its interval or what is lacking, and which rivals keep it open.
 
     Args:
         result: of the claim, as kept; None where it was not tried, since the claim is newer.
@@ -99,7 +100,8 @@ def cell(result: Mapping[str, Any] | None) -> str:
     sign, verdict = SYMBOLS[result["verdict"]], result["verdict"]
     if verdict == "not testable":
         return f"{sign} {_lack(result)}"
-    return f"{sign} {verdict}<br>{number(result)}"
+    still = f"<br>open: {', '.join(result['kept_open_by'])}" if result["kept_open_by"] else ""
+    return f"{sign} {verdict}<br>{number(result)}{still}"
 
 
 def _lack(result: Mapping[str, Any]) -> str:
@@ -156,7 +158,7 @@ def _verdicts(sets: Sets) -> str:
     signs = ", ".join(
         f"{SYMBOLS[v]} {v}" for v in ("supported", "contradicted", "undecided", "not testable")
     )
-    return f"## Claims and sets\n\n{_wrapped(f'{signs}. {_LEGEND}')}\n\n{_table(heads, rows)}"
+    return f"## Claims and sets\n\n{signs}.\n\n{_LEGEND}\n\n{_table(heads, rows)}"
 
 
 def _missing(sets: Sets) -> str:

@@ -101,6 +101,8 @@ def test_a_cell_has_the_verdict_and_the_number_with_its_interval():
     assert cell(row(verdict="supported", estimate=1.61, low=1.4, high=1.9)) == (
         "✔ supported<br>1.61 (1.40 to 1.90)"
     )
+    kept_open = row(kept_open_by=["temperament", "pace"])
+    assert cell(kept_open) == "? undecided<br>1.02 (0.83 to 1.26)<br>open: temperament, pace"
     # a limit keeps to its side of the edge
     near = row(**SHARE | {"estimate": 0.93, "low": 0.9262, "high": 0.94})
     assert cell(near) == "✘ contradicted<br>93.0% (92.6% to 94.0%)"
