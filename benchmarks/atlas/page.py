@@ -62,11 +62,11 @@ _CHECKED = (
 _LEGEND = """\
 - A verdict allows for the number of claims that a set can be asked; the interval is of the number by itself, at 95%.
 - Percentages are shares, mostly incidences within the horizon; numbers without a sign of percent are hazard ratios.
-- *Open*: the number would decide the claim, and these [rival explanations](rivals.md) keep it open. Without this word, the
-  number itself does not decide it.
-- *No column*: the set lacks a column that the claim asks about. *No bad moments* and its like, *nothing of the kind*: no
-  row holds what is asked for. *Silence is leaving*: where contacts alone tell who has left, it cannot be asked whether a
-  silence foretells it.
+- *Open*: the number would decide the claim, and these [rival explanations](rivals.md) keep it open. Without this word,
+  the number itself does not decide it.
+- *No column*: the set lacks a column that the claim asks about. *No bad moments* and its like, *nothing of the kind*:
+  no row holds what is asked for. *Silence is leaving*: where contacts alone tell who has left, it cannot be asked
+  whether a silence foretells it.
 - *Too few*: fewer than ten departures would be expected in a group that is compared, or too few are at risk. *Too
   short*: nobody is followed to the horizon. *Not shown*: too few stand behind the number."""
 
