@@ -5,8 +5,8 @@
 Each mutation has a number, and the number gives the same mutation everywhere. A small study, right in itself, is spoilt
 in one to four places: in its TOML, in the text of a table, in the types of a column, in the bytes of a Parquet file.
 Then it is audited, and every fourth time a claim is tried. What may come of it is an answer in which every row is
-accounted for, or one of the package's errors, within 30 seconds of processor time. Anything else is a finding: its number
-reproduces it (`--only N`).
+accounted for, or one of the package's errors, within 30 seconds of processor time. Anything else is a finding: its
+number reproduces it (`--only N`).
 
 Numbers that are done are kept in `benchmarks/work/mutations.jsonl`, so that a run that was stopped goes on.
 """

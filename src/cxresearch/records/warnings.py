@@ -195,12 +195,16 @@ class DataWarning(Result):
     examples: tuple[str, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        """What is wrong, and what to do."""
-        what, remedy = SENTENCES[self.code]
+    def what(self) -> str:
+        """What is wrong."""
         values = {name: str(value) for name, value in self.values}
         examples = f" ({', '.join(map(repr, self.examples))})" if self.examples else ""
-        return f"{what.format(**values)}{examples}; {remedy.format(key=self.key)}"
+        return f"{SENTENCES[self.code][0].format(**values)}{examples}"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        return f"{self.what}; {SENTENCES[self.code][1].format(key=self.key)}"
 
     def __str__(self) -> str:
         return self.sentence
