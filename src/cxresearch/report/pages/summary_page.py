@@ -77,7 +77,7 @@ def asked(summary: Summary) -> str:
 
 
 def doubt(summary: Summary) -> tuple[str, str]:
-    """What makes the numbers doubtful, the first such thing, and where to find how to settle it; empty if nothing does."""
+    """The first thing that makes the numbers doubtful, and where to read on; empty where nothing does."""
     doubts = summary.facts["doubts"]
     if not doubts:
         return "", ""
