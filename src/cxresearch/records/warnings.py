@@ -43,6 +43,19 @@ class Days(msgspec.Struct, frozen=True, tag=True):
         return f"{self.days:,}"
 
 
+class Points(msgspec.Struct, frozen=True, tag=True):
+    """A difference of two shares, in points of a hundred. It counts nobody, so that a page shows it as it is.
+
+    Attributes:
+        points: how many.
+    """
+
+    points: int
+
+    def __str__(self) -> str:
+        return f"{self.points:,}"
+
+
 class Hidden(msgspec.Struct, frozen=True, tag=True):
     """A number that rests on too few to be shown.
 
@@ -56,7 +69,7 @@ class Hidden(msgspec.Struct, frozen=True, tag=True):
         return f"some (fewer than {self.least}, or all but so few)"
 
 
-WarningValue = Count | Share | Day | Days | Times | Hidden | str
+WarningValue = Count | Share | Day | Days | Points | Times | Hidden | str
 
 # code: what is wrong, with the names of its values in braces; what to do, in which {key} is the key of the study file
 SENTENCES = {
@@ -248,6 +261,8 @@ def _plain(value: WarningValue) -> Any:
         return {"count": value.count, "total": value.total}
     if isinstance(value, Days):
         return value.days
+    if isinstance(value, Points):
+        return value.points
     if isinstance(value, Times):
         return value.ratio
     return None if isinstance(value, Hidden) else str(value)
