@@ -555,7 +555,7 @@ def test_scores_that_are_all_missing_are_unknown(tmp_path, nothing):
     )
     assert [g for *_, g in moments(made)] == [3, 3, 3]
     for name in ENGINES:
-        assert read_records(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
+        assert records_on(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
         assert {"score", "respect"} <= columns_of(made, name)
     (tmp_path / "log.csv").write_text(
         f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8"
@@ -759,7 +759,7 @@ def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
     }
     assert found(made, "retention") == {}
     for name in ENGINES:
-        records = read_records(made, name)
+        records = records_on(made, name)
         assert (records.names["agent"], records.levels["segment"]) == (("Ann",), ("x",))
         assert records.contacts.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
 
@@ -804,7 +804,7 @@ def test_a_date_that_no_calendar_has_is_quarantined(tmp_path, kind, sign):
         "customer set aside": (1, (3,)),
     }
     for name in ENGINES:
-        log_path, people_path = cx.audit(made, engine=name).write_quarantine(tmp_path / name)
+        log_path, people_path = cx.audit(records_on(made, name)).write_quarantine(tmp_path / name)
         beyond = f"{'later' if sign > 0 else 'earlier'} than any calendar"
         assert f"2,time not readable,a,{beyond},bad" in log_path.read_text()
         assert people_path.read_text().count(beyond) == 2
