@@ -15,8 +15,8 @@ NAMES = ("index", "tutorial", "statistics", "catalogue", "gallery", "api/journey
 
 @pytest.fixture(scope="module")
 def site():
-    """The folder of the site, built anew."""
-    subprocess.run(["make", "site"], cwd=ROOT, check=True, capture_output=True)
+    """The folder of the site, built anew; what is said of a site that cannot be built is shown with the failed test."""
+    subprocess.run(["make", "site"], cwd=ROOT, check=True)
     return ROOT / "site"
 
 
