@@ -44,7 +44,7 @@ class Reader:
         self.page.on("request", lambda r: self.requests.append(r.url))
         self.page.on("console", lambda m: self.complaints.append(m.text))
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.goto(file.as_uri())
+        self.go(file)
         self.figures = self.page.locator("figure.cx-chart")
         if charts:
             self.unfold()
@@ -57,6 +57,12 @@ class Reader:
 
     def __exit__(self, *_):
         self.context.close()
+
+    def go(self, file):
+        """Open a file; what was asked for and complained of before is forgotten."""
+        self.requests.clear()
+        self.complaints.clear()
+        self.page.goto(file.as_uri())
 
     def unfold(self):
         """Open all that is folded away; charts there wait for it."""

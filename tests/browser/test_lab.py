@@ -309,13 +309,14 @@ def _ink(colours):
 @pytest.fixture(params=THEMES)
 def themed(request, ran):
     name, page, _ = ran
-    page.evaluate(
-        "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }",
-        request.param,
-    )
     is_light = "true" if request.param == "JupyterLab Light" else "false"
-    page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
-    page.wait_for_timeout(1500)  # charts are drawn again
+    if page.get_attribute("body", "data-jp-theme-light") != is_light:
+        page.evaluate(
+            "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }",
+            request.param,
+        )
+        page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
+        page.wait_for_timeout(1500)  # charts are drawn again
     return name, page, is_light == "true"
 
 

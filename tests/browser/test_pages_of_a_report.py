@@ -330,14 +330,14 @@ SIDEWAYS = """() => [...document.querySelectorAll("main *")].filter((e) => {
 }).map((e) => e.className || e.tagName)"""
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("name", REAL)
-def test_nothing_is_cut_sideways_without_a_hint(browser, real, name, width):
-    viewport = {"width": width, "height": 900}
-    with Reader(browser, real / f"{name}.html", charts=False, viewport=viewport) as reader:
+def test_nothing_is_cut_sideways_without_a_hint(browser, real, name):
+    with Reader(browser, real / f"{name}.html", charts=False, viewport=PHONE) as reader:
         reader.unfold()
-        assert reader.too_wide() == 0
-        assert reader.page.evaluate(SIDEWAYS) == []
+        for viewport in (PHONE, TABLET, LAPTOP):
+            reader.page.set_viewport_size(viewport)
+            assert reader.too_wide() == 0, viewport
+            assert reader.page.evaluate(SIDEWAYS) == [], viewport
 
 
 def test_cards_are_filtered_without_scripts(browser, real):

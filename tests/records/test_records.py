@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections import deque
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -12,7 +14,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.errors import DataError, SourceError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
-from cxresearch.records.records import columns_of, read_records
+from cxresearch.records.records import Records, columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
 from tests.engine_names import ENGINES, EVERY
 
@@ -43,9 +45,28 @@ def study(
     return cx.study_from(raw, interactions=contacts, **frames)
 
 
+READ: deque[tuple[cx.Study, str, Records]] = deque(maxlen=8)
+
+
+def records_on(made: cx.Study, name: str) -> Records:
+    """The records of a study on an engine: read once, however many questions a test asks of them."""
+    for known, engine, records in READ:
+        if known is made and engine == name:
+            return records
+    READ.append((made, name, read_records(made, name)))
+    return READ[-1][-1]
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """No records are kept from one test to the next."""
+    yield
+    READ.clear()
+
+
 def audits(made: cx.Study) -> cx.Audit:
     """The audit, which must be the same on every engine, examples and facts included."""
-    first, *others = (cx.audit(made, engine=name) for name in ENGINES)
+    first, *others = (cx.audit(records_on(made, name)) for name in ENGINES)
     for other in others:
         assert other.counts() == first.counts()
         assert other.findings == first.findings
@@ -67,7 +88,7 @@ def moments(made: cx.Study) -> list[tuple[object, ...]]:
     """The moments by id, on all engines the same."""
     answers = []
     for name in ENGINES:
-        records = read_records(made, name)
+        records = records_on(made, name)
         ids = records.engine.collect(records.customers.select("customer", "id"))
         rows = (
             records.engine.collect(records.moments)
@@ -82,7 +103,7 @@ def moments(made: cx.Study) -> list[tuple[object, ...]]:
 def customers(made: cx.Study) -> list[dict[str, object]]:
     answers = []
     for name in ENGINES:
-        records = read_records(made, name)
+        records = records_on(made, name)
         answers.append(records.engine.collect(records.customers).sort("id").to_dicts())
     assert all(answer == answers[0] for answer in answers)
     return answers[0]
@@ -534,7 +555,7 @@ def test_scores_that_are_all_missing_are_unknown(tmp_path, nothing):
     )
     assert [g for *_, g in moments(made)] == [3, 3, 3]
     for name in ENGINES:
-        assert read_records(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
+        assert records_on(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
         assert {"score", "respect"} <= columns_of(made, name)
     (tmp_path / "log.csv").write_text(
         f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8"
@@ -738,7 +759,7 @@ def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
     }
     assert found(made, "retention") == {}
     for name in ENGINES:
-        records = read_records(made, name)
+        records = records_on(made, name)
         assert (records.names["agent"], records.levels["segment"]) == (("Ann",), ("x",))
         assert records.contacts.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
 
@@ -783,7 +804,7 @@ def test_a_date_that_no_calendar_has_is_quarantined(tmp_path, kind, sign):
         "customer set aside": (1, (3,)),
     }
     for name in ENGINES:
-        log_path, people_path = cx.audit(made, engine=name).write_quarantine(tmp_path / name)
+        log_path, people_path = cx.audit(records_on(made, name)).write_quarantine(tmp_path / name)
         beyond = f"{'later' if sign > 0 else 'earlier'} than any calendar"
         assert f"2,time not readable,a,{beyond},bad" in log_path.read_text()
         assert people_path.read_text().count(beyond) == 2

@@ -1,6 +1,7 @@
 """One session for all tests of the engine: two threads, and settings that suit tables of a few rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,30 @@ SMALL = {
 }
 
 
+def remember(view: Any, keeps: Callable[[object], bool]) -> None:
+    """Let a view of Java ask for each name once: a class that is not there is sought in three hundred archives."""
+    ask, known = view.__getattr__, {}
+
+    def remembered(self: Any, name: str) -> object:
+        key = (vars(self).get("_fqn"), name)
+        if key not in known:
+            answer = ask(self, name)
+            if not keeps(answer):
+                return answer
+            known[key] = answer
+        return known[key]
+
+    view.__getattr__ = remembered
+
+
 @pytest.fixture(scope="session")
 def session(tmp_path_factory) -> Iterator[object]:
     """The caller's session."""
+    from py4j.java_gateway import JavaClass, JavaMember, JVMView
     from pyspark.sql import SparkSession
+
+    remember(JVMView, lambda answer: isinstance(answer, JavaClass))
+    remember(JavaClass, lambda answer: isinstance(answer, JavaMember))
 
     builder = SparkSession.builder.master("local[2]").appName("tests")
     for name, value in SMALL.items():

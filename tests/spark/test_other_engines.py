@@ -129,6 +129,7 @@ def test_as_on_the_other_engines(module, test, given, request, monkeypatch):
         n: request.getfixturevalue(n) for n in inspect.signature(test).parameters if n not in given
     }
     test(**given, **fixtures)
+    test_records.READ.clear()
 
 
 AT_ONCE = 40  # conditions in one query: most of the time of a query goes into planning it

@@ -33,7 +33,7 @@ from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.study.quoting import quote_identifier
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time_steps
 
 if TYPE_CHECKING:
     import duckdb
@@ -161,13 +161,18 @@ class DuckDB:
         kind, x = frame.collect_schema()[column], quote_identifier(column)
         if fmt is not None and is_written(kind):
             return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
+        used = []  # columns on the way
         if kind.is_integer():
             day, second = x, "0"
         else:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = f"cast({x} as varchar)", nw.String()
             if kind == nw.String:
-                x = duck_time(f"trim({x}, {text(BLANKS)})", zone)
+                known = {"x": f"trim({x}, {text(BLANKS)})"}
+                for step, sql in duck_time_steps(zone):
+                    x = known[step] = quote_identifier(f"{name}_{step}")
+                    frame = self._over(frame, f"{sql(known)} as {x}")
+                    used.append(x)
             else:
                 if getattr(kind, "time_unit", None) != "ns":  # which reach from 1677 to 2262
                     x = f"(case when {x} between date '0999-12-31' and date '10000-01-02' then {x} end)"
@@ -177,10 +182,12 @@ class DuckDB:
             day = f"date_diff('day', date '1970-01-01', cast({at} as date))"
             second = f"date_diff('second', date_trunc('day', {at}), date_trunc('second', {at}))"
         there = f"{day} between {EARLIEST} and {LATEST}"
-        return self._over(
-            frame,
-            f"cast(case when {there} then {day} end as integer) as {name}_day, "
-            f"cast(case when {there} then {second} end as integer) as {name}_second",
+        rest = f"* exclude ({', '.join(used)})" if used else "*"
+        return framed(
+            nw.to_native(frame).project(
+                f"{rest}, cast(case when {there} then {day} end as integer) as {name}_day, "
+                f"cast(case when {there} then {second} end as integer) as {name}_second"
+            )
         )
 
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:

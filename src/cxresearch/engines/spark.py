@@ -239,16 +239,19 @@ class Spark:
         is_count = kind.is_numeric() and fmt in EPOCH_UNITS
         if fmt is not None and is_written(kind) and not is_count:
             return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
+        step = f"{name}_at"  # what is asked of an expression ten times is a column: Spark plans it ten times otherwise
         if kind.is_integer() and fmt is None:
             day, second = x, sf.lit(0)
         else:
             if is_count:
                 at = _since_1970(_quoted(column), kind.is_integer(), EPOCH_UNITS[fmt or ""], zone)
             elif kind == nw.String:
-                at = spark_time(sf.trim(x, sf.lit(BLANKS)), zone)
+                native = native.withColumn(step, sf.trim(x, sf.lit(BLANKS)))
+                at = spark_time(sf.col(step), zone)
             else:
                 x = sf.when(sf.unix_date(x.cast("date")).between(EARLIEST - 1, LATEST + 1), x)
                 at = _local(x, kind, zone).cast("timestamp_ntz")
+            native, at = native.withColumn(step, at), sf.col(step)
             day = sf.unix_date(sf.to_date(at))
             second = sf.hour(at) * 3600 + sf.minute(at) * 60 + sf.second(at)
         there = day.between(EARLIEST, LATEST)
@@ -256,7 +259,7 @@ class Spark:
         return framed(
             native.withColumns(
                 {f"{name}_{k}": sf.when(there, v).cast("int") for k, v in result.items()}
-            )
+            ).drop(step)
         )
 
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
@@ -351,7 +354,10 @@ def _session_for(caller: SparkSession) -> SparkSession:
 
 def _activate(session: SparkSession) -> None:
     if SparkSession.getActiveSession() is not session:
-        session.createDataFrame([], "nothing int")  # who makes a frame becomes the active session
+        # as who makes a frame becomes the active session; to make one for that alone would ask Java forty times
+        SparkSession._activeSession = session
+        java = SparkSession._get_j_spark_session_class(session._jvm)
+        java.setActiveSession(session._jsparkSession)
 
 
 def _known(x: Column, kind: pl.DataType) -> Column:

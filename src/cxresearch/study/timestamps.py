@@ -9,6 +9,7 @@ column.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -427,23 +428,44 @@ def polars_time(x: pl.Expr, zone: str) -> pl.Expr:
     return pl.when(east.is_null()).then(local).otherwise(zoned.dt.replace_time_zone(None))
 
 
-def duck_time(x: str, zone: str) -> str:
-    """The same in DuckDB's SQL.
+def duck_time_steps(zone: str) -> tuple[tuple[str, Callable[[Mapping[str, str]], str]], ...]:
+    """The same in DuckDB's SQL, in steps: a name, and SQL for it from that of ``x`` and of the steps before.
+
+    Each takes up to a dozen times what came before: as one expression they are ten thousand characters, which DuckDB
+    reads and plans anew whenever something is asked of them. As columns of projections that follow each other they
+    are short.
 
     Args:
-        x: SQL for the text, blanks stripped.
         zone: times with an offset are brought here.
     """
-    iso = f"(case when regexp_matches({x}, '{_ISO}') then {x} end)"
-    clock = f"coalesce(nullif(regexp_extract({iso}, '{_CLOCK}', 1), ''), '00:00')"
-    text = f"regexp_extract({iso}, '{_DAY}', 1) || ' ' || {clock}"
-    local = f"try_strptime({text}, ['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M'])"
-    offset = f"nullif(regexp_extract({iso}, '{_OFFSET}', 1), '')"
-    minutes = f"case when length({offset}) > 3 then cast({offset}[-2:] as bigint) else 0 end"
-    east = f"(60 * cast({offset}[2:3] as bigint) + {minutes}) * case when {offset}[1] = '-' then -1 else 1 end"
-    east = f"(case when regexp_matches({iso}, '{_UTC}') then 0 else {east} end)"
-    zoned = f"timezone('{zone}', timezone('UTC', {local} - to_minutes({east})))"
-    return f"(case when {east} is null then {local} else {zoned} end)"
+    return (
+        ("iso", lambda v: f"case when regexp_matches({v['x']}, '{_ISO}') then {v['x']} end"),
+        (
+            "local",
+            lambda v: (
+                f"try_strptime(regexp_extract({v['iso']}, '{_DAY}', 1) || ' ' || "
+                f"coalesce(nullif(regexp_extract({v['iso']}, '{_CLOCK}', 1), ''), '00:00'), "
+                "['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M'])"
+            ),
+        ),
+        ("offset", lambda v: f"nullif(regexp_extract({v['iso']}, '{_OFFSET}', 1), '')"),
+        (
+            "east",
+            lambda v: (
+                f"case when regexp_matches({v['iso']}, '{_UTC}') then 0 else "
+                f"(60 * cast({v['offset']}[2:3] as bigint) + "
+                f"case when length({v['offset']}) > 3 then cast({v['offset']}[-2:] as bigint) else 0 end) * "
+                f"case when {v['offset']}[1] = '-' then -1 else 1 end end"
+            ),
+        ),
+        (
+            "at",
+            lambda v: (
+                f"case when {v['east']} is null then {v['local']} else "
+                f"timezone('{zone}', timezone('UTC', {v['local']} - to_minutes({v['east']}))) end"
+            ),
+        ),
+    )
 
 
 def spark_time(x: Column, zone: str) -> Column:
