@@ -9,7 +9,7 @@ from dataclasses import replace
 from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
-from cxresearch.claims.decide import Region, Verdict, decide, more_events
+from cxresearch.claims.decide import Region, Verdict, decide_reading, more_events
 from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
@@ -175,17 +175,21 @@ def _decide(
     if reading.region is None:
         return _evidence(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if why := result.why_undecidable or result.too_early:
-        return _evidence(claim, reading, "undecided", result, reason=why, warnings=warnings)
     region = reading.claimed_region
-    decision = decide(result.estimate, region)
-    verdict, reason = decision.verdict, decision.reason
-    if verdict == "contradicted" and reading.why_not_contradicted:
-        verdict, reason = "undecided", reading.why_not_contradicted
-    elif verdict == "undecided":
+    decision = decide_reading(
+        result.estimate,
+        region,
+        withheld=result.why_withheld,
+        why_not_contradicted=reading.why_not_contradicted,
+    )
+    reason, p = decision.reason, None
+    if decision.ground != "withheld" and not math.isnan(decision.p):
+        p = decision.p
+    if decision.verdict == "undecided" and decision.ground == "interval":
         reason += _data_needed(reading, result, region)
-    p = None if math.isnan(decision.p) else decision.p
-    return _evidence(claim, reading, verdict, result, reason=reason, p=p, warnings=warnings)
+    return _evidence(
+        claim, reading, decision.verdict, result, reason=reason, p=p, warnings=warnings
+    )
 
 
 def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> str:
