@@ -44,10 +44,8 @@ from cxresearch.claims.rivals.explanations import (
 )
 from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_level
-from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
