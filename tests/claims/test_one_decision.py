@@ -83,7 +83,12 @@ def verdicts(monkeypatch, study):
 def test_all_places_decide_a_number_alike(verdicts, name):
     expected = {EXPECTED[name]}
     everywhere = verdicts(*NUMBERS[name])
-    assert everywhere == {place: expected for place in ("trial", "rival", "curve", "planning")}
+    assert everywhere == {
+        "trial": expected,
+        "rival": expected,
+        "curve": expected,
+        "planning": expected,
+    }
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -91,7 +96,7 @@ def test_a_number_that_cannot_contradict_does_so_nowhere_but_under_a_rival(verdi
     expected = EXPECTED[name].replace("contradicted", "undecided")
     everywhere = verdicts(*NUMBERS[name], one_sided="selection cannot be distinguished")
     assert everywhere.pop("rival") == {EXPECTED[name]}
-    assert everywhere == {place: {expected} for place in ("trial", "curve", "planning")}
+    assert everywhere == {"trial": {expected}, "curve": {expected}, "planning": {expected}}
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -41,11 +41,11 @@ from cxresearch.utils.checks import arguments, instance, mapping_of
 _DONE = {"defection": "left", "public post": "posted"}
 
 
-def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
+def curves(result: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
     """How a share grows with time: the series behind a reading, as steps, with bands where there are any.
 
     Args:
-        evidence: a reading with series.
+        result: a reading with series.
         trial: the claim it belongs to.
         min_cell: no step stands for fewer customers.
 
@@ -61,11 +61,11 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         >>> print(chart.to_dict()["description"].partition(". of")[0])
         Curves of the share of customers who posted, over time
     """
-    instance("evidence", evidence, ReadingResult, "a reading that was tried, such as trial.primary")
+    instance("result", result, ReadingResult, "a reading that was tried, such as trial.primary")
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)
-    step = share_step(evidence.customers, min_cell)
-    reading = trial.claim.reading(evidence.reading)
+    step = share_step(result.customers, min_cell)
+    reading = trial.claim.reading(result.reading_id)
     done = _DONE.get(reading.event, "counted") if isinstance(reading, EventReading) else "counted"
     rows: list[dict[str, Any]] = [
         {
@@ -75,11 +75,11 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
             "low": _band(s.low, i, step),
             "high": _band(s.high, i, step),
         }
-        for s in evidence.series
-        for i in _kept(s, evidence, min_cell)
+        for s in result.series
+        for i in _kept(s, result, min_cell)
     ]
-    banded = any(s.low for s in evidence.series)
-    where = region_of(trial, evidence) if evidence.unit is Unit.SHARE else None
+    banded = any(s.low for s in result.series)
+    where = region_of(trial, result) if result.unit is Unit.SHARE else None
     edges = [e for e in (where.edges if where else ()) if 0 < e < 1]
     top = (
         1.0
@@ -87,9 +87,9 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
     )
     last = max((r["day"] for r in rows), default=1)
-    x, axis = time_along("day", _origin_title(evidence, trial), last), shares_up()
+    x, axis = time_along("day", _origin_title(result, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
-    names = [s.name for s in evidence.series]
+    names = [s.name for s in result.series]
     colours, dashes = distinct_styles(names, (ORANGE, BLUE, GREEN))
     legend = alt.Legend(
         title=None,
@@ -134,12 +134,12 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         )
     title = "Day by day, the two side by side"
     if len(names) == 1:
-        title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
-    last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
+        title = f"{result.label[:1].upper()}{result.label[1:]}"
+    last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in result.series if s.x]
     description = "; ".join(
         f"{r['series']}: {Unit.SHARE.text(r['share'])} by day {r['day']:.0f}" for r in last_rows
     )
-    horizon = evidence.horizon_days
+    horizon = result.horizon_days
     beyond = (
         f"The number is that of day {horizon:,}; the curve goes on. "
         if horizon and last > horizon
@@ -155,14 +155,14 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
     )
 
 
-def _kept(series: Series, evidence: ReadingResult, min_cell: int) -> list[int]:
+def _kept(series: Series, result: ReadingResult, min_cell: int) -> list[int]:
     """Positions of a series between which enough customers left; none after which only a few did.
 
     How many are at risk a series does not say. On average they are the customers who left by the share that they are,
     and towards the end fewer: of series without a band, whose steps are as they were counted, half as many are taken.
     """
     many = (
-        [min(evidence.customers, evidence.events / series.y[-1])]
+        [min(result.customers, result.events / series.y[-1])]
         if series.y and series.y[-1] > 0
         else []
     )
@@ -183,8 +183,8 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
     return round_share(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
-def _origin_title(evidence: ReadingResult, trial: Trial) -> str:
-    reading = trial.claim.reading(evidence.reading)
+def _origin_title(result: ReadingResult, trial: Trial) -> str:
+    reading = trial.claim.reading(result.reading_id)
     match reading:
         case IncidenceReading(time_origin=TimeOrigin(history=history, level=level)):
             return f"days since {happening(trial.claim, history, level)}"

@@ -72,7 +72,7 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     )
     return Trial(
         claim=claim,
-        readings=tuple(rows[r.id] for r in readings if not r.descriptive),
+        results=tuple(rows[r.id] for r in readings if not r.descriptive),
         base_rate=base,
         naive=naive,
         sentence=say(row),
@@ -173,7 +173,7 @@ def _decide(
 ) -> ReadingResult:
     """A reading decided by itself."""
     if reading.region is None:
-        return _evidence(claim, reading, "undecided", result)
+        return _reading_result(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
     region = reading.claimed_region
     decision = decide_reading(
@@ -187,7 +187,7 @@ def _decide(
         p = decision.p
     if decision.verdict == "undecided" and decision.ground == "interval":
         reason += _data_needed(reading, result, region)
-    return _evidence(
+    return _reading_result(
         claim, reading, decision.verdict, result, reason=reason, p=p, warnings=warnings
     )
 
@@ -211,10 +211,10 @@ def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> st
 
 
 def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> ReadingResult:
-    return _evidence(claim, reading, "not testable", lacks=lacks, code=code)
+    return _reading_result(claim, reading, "not testable", lacks=lacks, code=code)
 
 
-def _evidence(
+def _reading_result(
     claim: Claim,
     reading: AnyReading,
     verdict: Verdict,
@@ -228,8 +228,8 @@ def _evidence(
 ) -> ReadingResult:
     """A reading with its verdict; `result` is None, and `lacks` is the reason, where there is no number."""
     return ReadingResult(
-        claim=claim.id,
-        reading=reading.id,
+        claim_id=claim.id,
+        reading_id=reading.id,
         label=reading.label,
         primary=reading.primary,
         verdict=verdict,

@@ -173,7 +173,7 @@ def test_numbers_beyond_the_interval_that_they_had_are_named():
 def test_findings_stand_in_the_order_of_customers_times_distance(entry):
     far = share_trial()  # 25% where 92.5% is claimed, of 2,731 customers
     assert importance(far) == pytest.approx(2731 * (0.925 - 0.25), rel=1e-6)
-    near = replace(far, readings=(replace(far.primary, customers=50), *far.readings[1:]))
+    near = replace(far, results=(replace(far.primary, customers=50), *far.results[1:]))
     assert importance(near) < importance(far)
     assert [t.primary.customers for t in ordered([near, far])] == [2731, 50]
     assert ordered([ratio_trial(), far])[0] is far  # what is open comes after what is decided
@@ -206,7 +206,7 @@ def test_so_what_and_the_two_parts_of_a_badge():
     first = "Moment and leaving go together"
     assert together(clear) == f"{first} · no other explanation tried accounts for it"
     less = replace(clear.primary, verdict="contradicted")
-    less_than_claimed = replace(clear, readings=(less, *clear.readings[1:]))
+    less_than_claimed = replace(clear, results=(less, *clear.results[1:]))
     assert together(less_than_claimed) == f"{first}, but not as much as claimed"
     assert together(replace(clear, association="contradicted")) == (
         "Moment and leaving do not go together as claimed"
@@ -217,16 +217,16 @@ def test_so_what_and_the_two_parts_of_a_badge():
         "the range includes values for and against the claim; these data are far from deciding it"
     )
     far = replace(ratio_trial().primary, reason=reason)
-    open_by_far = replace(ratio_trial(), rivals=(), readings=(far, *ratio_trial().readings[1:]))
+    open_by_far = replace(ratio_trial(), rivals=(), results=(far, *ratio_trial().results[1:]))
     assert so_what(open_by_far) == "These data are far from deciding it; act on neither answer."
     agrees = replace(
         share_trial().primary, estimate=replace(share_trial().primary.estimate, value=0.95)
     )
-    by_another = replace(share_trial(), readings=(agrees, *share_trial().readings[1:]))
+    by_another = replace(share_trial(), results=(agrees, *share_trial().results[1:]))
     assert so_what(by_another).startswith("The number by itself agrees")
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")
-    assert so_what(replace(hint, readings=(weak, *hint.readings[1:]))).startswith("A hint")
+    assert so_what(replace(hint, results=(weak, *hint.results[1:]))).startswith("A hint")
 
 
 def test_a_strip_shows_scale_edge_effect_and_needs_no_style_sheet():
@@ -310,6 +310,6 @@ def test_shares_of_moments_are_rounded_by_moments():
     first = share_trial()
     number = replace(first.primary.estimate, value=0.107, low=0.1, high=0.115)
     few_people = replace(first.primary, customers=30, events=4300, estimate=number)
-    told = publishable_trial(replace(first, readings=(few_people, *first.readings[1:])), 10)
+    told = publishable_trial(replace(first, results=(few_people, *first.results[1:])), 10)
     assert told.primary.unit is Unit.SHARE
     assert told.primary.estimate.value == pytest.approx(0.107, abs=0.002)

@@ -112,7 +112,7 @@ def test_a_page_of_some_claims_replaces_no_page_of_more(again, ran):
 def test_verdicts_that_changed_are_said(again, monkeypatch):
     held = docket()
     weak = replace(held.trials[0].primary, verdict="undecided")
-    other = replace(held.trials[0], readings=(weak, *held.trials[0].readings[1:]))
+    other = replace(held.trials[0], results=(weak, *held.trials[0].results[1:]))
     made = [held, replace(held, trials=(other, *held.trials[1:]))]
     monkeypatch.setattr(build, "execute", lambda *_: executed(summary=show.summary(made.pop(0))))
     assert not [line for line in again() if ": was " in line]

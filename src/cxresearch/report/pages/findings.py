@@ -48,7 +48,7 @@ class Pair:
 
 def pair_of(trial: Trial, min_cell: int) -> Pair | None:
     """The two shares that an excess compares, up to the horizon of the claim; None if there is none."""
-    for e in trial.readings:
+    for e in trial.results:
         if e.unit is Unit.DIFFERENCE and len(e.series) == 2 and e.horizon_days and e.estimate:
             exposed, other = e.series
             moment = exposed.name.removeprefix("after ")
@@ -60,7 +60,7 @@ def pair_of(trial: Trial, min_cell: int) -> Pair | None:
 def claimed_words(trial: Trial) -> str:
     """The claimed region in words, in the unit of the number: ``92.5% or more``, ``more than 1×``."""
     e = trial.primary
-    said = claimed(trial.claim.reading(e.reading).claimed_region, e.unit)
+    said = claimed(trial.claim.reading(e.reading_id).claimed_region, e.unit)
     if e.unit.is_ratio:
         return " ".join(f"{w}×" if w[:1].isdigit() else w for w in said.split())
     if e.unit is Unit.LOG_LIKELIHOOD:
@@ -123,7 +123,7 @@ def _weight(unit: Unit, leaving: float) -> float:
 
 def _distance(trial: Trial, e: ReadingResult) -> float:
     assert e.estimate is not None
-    edges = trial.claim.reading(e.reading).claimed_region.edges if e.region else ()
+    edges = trial.claim.reading(e.reading_id).claimed_region.edges if e.region else ()
     value = e.estimate.value
     if not edges:
         return 0.0
@@ -166,7 +166,7 @@ def _is_inside(trial: Trial) -> bool:
     e = trial.primary
     if e.estimate is None or not e.region:
         return False
-    where = trial.claim.reading(e.reading).claimed_region
+    where = trial.claim.reading(e.reading_id).claimed_region
     return not is_outside(e.estimate.value, where)
 
 

@@ -166,8 +166,8 @@ def _horizon(docket: Docket) -> str:
     """The study's horizon, if a reading of the docket has one."""
     days = set()
     for t in docket.values():
-        for e in t.readings:
-            reading = t.claim.reading(e.reading)
+        for e in t.results:
+            reading = t.claim.reading(e.reading_id)
             if (
                 isinstance(reading, IncidenceReading | ExcessReading)
                 and reading.horizon_days == "study"

@@ -233,7 +233,7 @@ def trial(docket: Docket, result: Trial, *, has_card: bool = False) -> None:
     _html(claim_page.opening(docket, result, has_card=has_card))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
-    for e in result.readings:
+    for e in result.results:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     _html(claim_page.anyway(result) + claim_page.naive(result))
@@ -301,7 +301,7 @@ def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
 
     result = publishable_trial(result, min_cell)
     others = result.claim.primary.sensitivity
-    drawn = [r for r in (result.primary.reading, *others) if result[r].estimate is not None]
+    drawn = [r for r in (result.primary.reading_id, *others) if result[r].estimate is not None]
     if len(drawn) < 2:
         _html(
             "<p>This claim has no other way to hold things equal. What else could explain the number is tried below, "
@@ -325,7 +325,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
     from cxresearch.curves import incidence_by_cause, incidence_by_level
 
     docket, result = _public(docket, result)
-    for e in result.readings:
+    for e in result.results:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     if expected is None:
