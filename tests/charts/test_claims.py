@@ -17,7 +17,7 @@ from tests.report.dockets import curve, ratio_trial, reading_result, share_trial
 def made():
     one, two = share_trial(), ratio_trial()
     yield from (charts.readings(t, u) for t in (one, two) for u in charts.units(t))
-    yield from (charts.curves(e, one) for e in one.results if e.series)
+    yield from (charts.curves(e, one, min_cell=10) for e in one.results if e.series)
     yield charts.activity(two, 10)
 
 
@@ -153,7 +153,9 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
         series=(curve("c", 0.2),),
         horizon_days=31,
     )
-    chart = charts.curves(row, replace(share_trial(), claim=result, results=(row,))).to_dict()
+    chart = charts.curves(
+        row, replace(share_trial(), claim=result, results=(row,)), min_cell=10
+    ).to_dict()
     assert f'"title": "{axis}"' in json.dumps(chart)
     assert f"more customers have {done}," in chart["usermeta"]["caption"]
     assert "The number is that of day 31; the curve goes on." in chart["usermeta"]["caption"]

@@ -32,16 +32,16 @@ from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import ReadingResult, Series, Trial
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, round_share, share_step
+from cxresearch.disclosure.counts import min_cell_of, round_share, share_step
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
-from cxresearch.utils.checks import arguments, instance, mapping_of
+from cxresearch.utils.checks import arguments, instance, mapping_of, optional
 
 _DONE = {"defection": "left", "public post": "posted"}
 
 
-def curves(result: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
+def curves(result: ReadingResult, trial: Trial, *, min_cell: int) -> Chart:
     """How a share grows with time: the series behind a reading, as steps, with bands where there are any.
 
     Args:
@@ -57,7 +57,7 @@ def curves(result: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> 
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> trial = cx.evaluate(study, ["public-posting"], alone=True)["public-posting"]
-        >>> chart = charts.curves(trial.primary, trial)
+        >>> chart = charts.curves(trial.primary, trial, min_cell=10)
         >>> print(chart.to_dict()["description"].partition(". of")[0])
         Curves of the share of customers who posted, over time
     """
@@ -193,13 +193,14 @@ def _origin_title(result: ReadingResult, trial: Trial) -> str:
     return "days since the start"
 
 
-def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> Chart:
+def competing(causes: Mapping[str, Incidence], *, min_cell: int | None = None) -> Chart:
     """The incidences of competing causes, one on top of the other; what is above them has not happened yet.
 
     Args:
         causes: name to incidence, of one table, each with the others competing, as
             `cxresearch.curves.incidence_by_cause` makes.
-        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk; that of the curves when
+            not given.
 
     Returns:
         The chart; from the bottom in the order given.
@@ -218,7 +219,8 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     mapping_of(
         "causes", causes, Incidence, "incidences by cause, as incidence_after_bad gives them"
     )
-    arguments(min_cell=min_cell)
+    optional(min_cell=min_cell)
+    min_cell = min_cell_of(min_cell, *causes.values())
     clock = one_clock(causes)
     step = share_step(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
     given = {name: coarse(c, min_cell) for name, c in causes.items()}
@@ -307,14 +309,15 @@ def retention(
     curves: Mapping[str, Incidence],
     *,
     history: str = "bad moments so far",
-    min_cell: int = MIN_CELL,
+    min_cell: int | None = None,
 ) -> Chart:
     """The share not yet lost, over time, a curve per name.
 
     Args:
         curves: name to incidence, on one clock, as `cxresearch.incidence_by_level` makes; drawn as one minus incidence.
         history: what the names are levels of, for the title and the legend.
-        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk; that of the curves when
+            not given.
 
     Returns:
         The chart, with limits as bands.
@@ -332,7 +335,9 @@ def retention(
         Share of customers not lost yet, over time, by bad moments so far. 0: 54% (48% to 59%) by day 549
     """
     mapping_of("curves", curves, Incidence, "incidences by level, as incidence_by_level gives them")
-    arguments(history=history, min_cell=min_cell)
+    arguments(history=history)
+    optional(min_cell=min_cell)
+    min_cell = min_cell_of(min_cell, *curves.values())
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:

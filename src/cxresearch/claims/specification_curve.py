@@ -321,6 +321,7 @@ def _curve(
         level=store.study.decision.level,
         with_rivals=rivals,
         specifications=specifications,
+        min_cell=store.study.info.min_cell,
     )
 
 

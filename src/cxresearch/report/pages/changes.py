@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, about
+from cxresearch.disclosure.counts import about
 from cxresearch.report.pages.text import anchor, day, day_of, headline, text, time_text, verdict
 from cxresearch.report.pages.verdict_history import public_record
 from cxresearch.report.runs.ledger import RunRecord
@@ -97,7 +97,7 @@ def _has_moved(before: RunRecord, now: RunRecord) -> bool:
     return not before.ci_low <= now.estimate <= before.ci_high  # type: ignore[operator]
 
 
-def data_lines(result: Since, min_cell: int = MIN_CELL) -> list[str]:
+def data_lines(result: Since, min_cell: int) -> list[str]:
     """How many customers, rows and days there are now and were then, where a twentieth or more came or went.
 
     Args:
@@ -130,9 +130,7 @@ def _days(record: RunRecord) -> int | None:
     return (last - first).days
 
 
-def moved_lines(
-    result: Since, statements: Mapping[str, str], min_cell: int = MIN_CELL
-) -> list[str]:
+def moved_lines(result: Since, statements: Mapping[str, str], min_cell: int) -> list[str]:
     """Numbers that lie outside the interval they had then; those that rest on too few are left out."""
     lines = []
     for change in result.moved:
@@ -148,9 +146,7 @@ def moved_lines(
     return [*lines[:_MOVED], *([f"{more} more numbers moved."] if more > 0 else [])]
 
 
-def short_changes(
-    result: Since | None, statements: Mapping[str, str], min_cell: int = MIN_CELL
-) -> list[str]:
+def short_changes(result: Since | None, statements: Mapping[str, str], min_cell: int) -> list[str]:
     """What has changed since the last run, in few lines: data, numbers, verdicts."""
     if result is None:
         return ["This is the first run."]
@@ -178,8 +174,9 @@ def short_changes(
 def changes_block(
     result: Since | None,
     statements: Mapping[str, str],
+    *,
     place: str = "claim",
-    min_cell: int = MIN_CELL,
+    min_cell: int,
 ) -> str:
     """What has changed, as a block of a page's first screen; nothing on a first run.
 

@@ -19,7 +19,6 @@ from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.specification_results import SpecificationCurve
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
 from cxresearch.journey.moment_costs import MomentCosts
@@ -290,7 +289,7 @@ def rivals(docket: Docket, result: Trial) -> None:
     )
 
 
-def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
+def sensitivity(result: Trial, *, min_cell: int) -> None:
     """What becomes of the answer when more or less is held equal.
 
     Args:
@@ -380,7 +379,7 @@ def closing(docket: Docket, result: Trial) -> None:
     _html(claim_page.closing(*_public(docket, result)))
 
 
-def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
+def variants(tried: Mapping[str, Trial], *, min_cell: int) -> None:
     """The same claim under several definitions, one per row.
 
     Args:
@@ -392,34 +391,30 @@ def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
     _html(claim_page.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
 
 
-def plan(result: Plan, *, min_cell: int = MIN_CELL) -> None:
+def plan(result: Plan) -> None:
     """How much data would decide a claim: the sentences, the curve, the table.
 
     Args:
         result: from `cxresearch.power`.
-        min_cell: the smallest count that may be shown.
     """
     from cxresearch import charts
-    from cxresearch.report.pages.publishable_planning import publishable_plan
     from cxresearch.report.pages.text import text
 
-    shown = publishable_plan(result, min_cell)
+    shown = result.publishable()
     _html("".join(f"<p>{text(s)}</p>" for s in shown.sentences))
     _chart(charts.power(shown))
     _html(shown._repr_html_())
 
 
-def specifications(result: SpecificationCurve, *, min_cell: int = MIN_CELL) -> None:
+def specifications(result: SpecificationCurve) -> None:
     """A claim's number under other definitions: which of them turn the verdict, the curve, the table.
 
     Args:
         result: from `cxresearch.specification_curve`.
-        min_cell: the smallest count that may be shown.
     """
     from cxresearch import charts
-    from cxresearch.report.pages.publishable_planning import publishable_curve
 
-    shown = publishable_curve(result, min_cell)
+    shown = result.publishable()
     if shown.computed:
         _chart(charts.specification_curve(shown))
     _html(shown._repr_html_())
