@@ -20,7 +20,7 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Fact, Finding
-from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.audit_values import CountOfTotal, Day
 from cxresearch.risk.exclusions import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -207,8 +207,8 @@ def docket(*trials, name="A phone company"):
         ),
         facts=(
             Fact("log from", Day(19_360, True)),
-            Fact("bad moments", Share(3, 51_990)),
-            Fact("customers who left for another cause", Share(4, 3_999), "competing exits"),
+            Fact("bad moments", CountOfTotal(3, 51_990)),
+            Fact("customers who left for another cause", CountOfTotal(4, 3_999), "competing exits"),
         ),
     )
     chosen = trials or (share_trial(), ratio_trial())

@@ -19,7 +19,7 @@ from cxresearch.errors import CxResearchError, EstimationError, NotTestable, Stu
 from cxresearch.report.pages import provenance, show
 from cxresearch.report.pages.html import page, summary, title_of
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.report.runs import build, plan
+from cxresearch.report.runs import build, jobs
 from cxresearch.report.runs.run import report
 from tests.report.in_process import executed
 from tests.report.standins import executed as ready
@@ -163,7 +163,7 @@ class Published:
             patched.setattr(build, "execute", lambda *_: ready())
             self.run()
         self.own = folder / "own.ipynb"
-        monkeypatch.setattr(plan, "notebook_path", lambda _: self.own)
+        monkeypatch.setattr(jobs, "notebook_path", lambda _: self.own)
 
     def run(self, *cells):
         if cells:

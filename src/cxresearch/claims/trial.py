@@ -33,7 +33,7 @@ from cxresearch.claims.testability import missing_requirement
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_one_look
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 
 MORE_DATA = "; data on about "
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
@@ -256,7 +256,7 @@ def _reading_result(
 
 def _warnings(context: EvaluationContext) -> tuple[str, ...]:
     unknown = context.store.audit.fact("unknown moments")
-    if isinstance(unknown, Share) and unknown.share > MANY_UNKNOWN:
+    if isinstance(unknown, CountOfTotal) and unknown.share > MANY_UNKNOWN:
         return (
             f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",
         )

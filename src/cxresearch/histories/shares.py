@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
-from cxresearch.histories.base import History, Past, Run, band
+from cxresearch.histories.base import History, Past, RunningColumns, band
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
 from cxresearch.utils.checks import optional
@@ -96,7 +96,7 @@ def graded_share(
         hit = nw.when(reduce(and_, kind)).then(nw.lit(1)).otherwise(nw.lit(0))
         return [every.select("customer", "tick", n=nw.lit(1), hits=hit)]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         n, hits = run.column("n"), run.column("hits")
         exact = (n * (n + 1) - (n * (n + 1)) % 2) // 2 + hits
         tenth = (10 * hits - (10 * hits) % nw.max_horizontal(n, nw.lit(1))) // nw.max_horizontal(

@@ -18,7 +18,7 @@ from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories import contacts_within
 from cxresearch.histories.counts import moments_at
-from cxresearch.journey.touchpoints import Place, counted, strata_of
+from cxresearch.journey.touchpoints import TouchpointGroup, counted, strata_of
 from cxresearch.records.records import Records
 from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
@@ -63,7 +63,7 @@ class Contributions:
         )
 
 
-def contributions(records: Records, places: Sequence[Place]) -> Contributions:
+def contributions(records: Records, places: Sequence[TouchpointGroup]) -> Contributions:
     """Weigh places against each other.
 
     The model holds the contacts of the last 90 days equal and compares within the segment: Cox on days, the model for

@@ -28,7 +28,7 @@ from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.histories import History
 from cxresearch.histories.counts import moments_at
-from cxresearch.journey.touchpoints import MOST, Place, places_of
+from cxresearch.journey.touchpoints import MOST, TouchpointGroup, places_of
 from cxresearch.records.records import Records, study_of
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments
@@ -187,7 +187,7 @@ def moment_costs(
     )
 
 
-def _places(store: TableStore, most: int) -> tuple[Place, ...]:
+def _places(store: TableStore, most: int) -> tuple[TouchpointGroup, ...]:
     """The touchpoints with a name of their own; none where the log names none that is frequent enough."""
     if "touchpoint" not in store.available:
         return ()
@@ -198,7 +198,7 @@ def _places(store: TableStore, most: int) -> tuple[Place, ...]:
 
 
 def _histories(
-    own: Mapping[str, History], place: Place, places: tuple[Place, ...]
+    own: Mapping[str, History], place: TouchpointGroup, places: tuple[TouchpointGroup, ...]
 ) -> dict[str, History]:
     others = tuple(p for other in places if other is not place for p in other.positions)
     bad = {_THERE: moments_at(place.positions)}

@@ -26,7 +26,7 @@ from cxresearch.records.audit import (
     unread_event_facts,
     window_facts,
 )
-from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.audit_values import CountOfTotal, Day
 from cxresearch.records.contacts import available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
@@ -499,7 +499,7 @@ def _activity(
             *rejection_warnings(findings, {"interactions": read}),
             *(rejection_warnings(own.findings, {"retention": own.read}) if own else ()),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
-            *lapse_warnings(lapse, Share(lapsed.returned, lapsed.lapsed)),
+            *lapse_warnings(lapse, CountOfTotal(lapsed.returned, lapsed.lapsed)),
         ),
         graded_by=raw.graded_by,
         quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),

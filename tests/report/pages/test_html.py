@@ -10,7 +10,7 @@ from cxresearch.claims.level_words import describe_exclusion
 from cxresearch.claims.units import Unit
 from cxresearch.errors import ReportError
 from cxresearch.records.audit import Audit, Fact
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.report.pages import show
 from cxresearch.report.pages.cards import first_screen
 from cxresearch.report.pages.claim_page import closing
@@ -253,7 +253,8 @@ def test_numbers_of_few_customers_are_told_as_not_shown():
 
 def test_counts_of_grades_are_hidden_together():
     facts = tuple(
-        Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
+        Fact(f"{n} moments", CountOfTotal(v, 943))
+        for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
     )
     result = audit(
         Audit(

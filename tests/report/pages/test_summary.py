@@ -163,7 +163,9 @@ def test_numbers_beyond_the_interval_that_they_had_are_named():
     since = changes.changes_since((before, now), says)
     assert [c.now.claim for c in since.moved] == [first.claim.id]
     assert changes.moved_lines(since, says, 10)[0].endswith(": 1.12×, then 1.50×.")
-    assert "1 number has moved beyond the interval it had." in changes.short_changes(since, says, 10)
+    assert "1 number has moved beyond the interval it had." in changes.short_changes(
+        since, says, 10
+    )
     still = changes.changes_since((look(made, first, 0), now), says)
     assert still.moved == ()
     few = changes.changes_since((replace(before, events=3), replace(now, events=3)), says)

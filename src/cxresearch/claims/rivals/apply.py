@@ -46,7 +46,7 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatu
 from cxresearch.claims.schema import Claim
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_level
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
 
@@ -105,8 +105,8 @@ def study_facts(context: EvaluationContext) -> StudyFacts:
         has_contracts=study.retention.kind == "contract",
         lapse=context.store.lapse,
         looks_back=context.store.lookback,
-        unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
-        other_exits=other.count if isinstance(other, Share) else 0,
+        unknown_share=unknown.share if isinstance(unknown, CountOfTotal) else 0.0,
+        other_exits=other.count if isinstance(other, CountOfTotal) else 0,
     )
 
 

@@ -14,7 +14,7 @@ from cxresearch.report.runs.ledger import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VerdictChange:
     """A verdict that is not what it was.
 
     Attributes:
@@ -45,10 +45,10 @@ class Since:
 
     now: RunRecord
     before: RunRecord
-    changed: tuple[Change, ...]
+    changed: tuple[VerdictChange, ...]
     first: tuple[str, ...]
     same_data: bool
-    moved: tuple[Change, ...] = ()
+    moved: tuple[VerdictChange, ...] = ()
 
 
 def of_claim(history: Sequence[RunRecord], claim: str) -> tuple[RunRecord, ...]:
@@ -79,14 +79,16 @@ def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Sinc
         now=next(iter(now.values())),
         before=last,
         changed=tuple(
-            Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
+            VerdictChange(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
         ),
         first=tuple(c for c in now if c not in before),
         same_data=all(
             (before[c].fingerprint, before[c].counted) == (now[c].fingerprint, now[c].counted)
             for c in both
         ),
-        moved=tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
+        moved=tuple(
+            VerdictChange(before[c], now[c]) for c in before if _has_moved(before[c], now[c])
+        ),
     )
 
 
@@ -212,7 +214,7 @@ def changes_block(
     )
 
 
-def _turn(change: Change) -> str:
+def _turn(change: VerdictChange) -> str:
     before, now = verdict(change.before.verdict), verdict(change.now.verdict)
     return f'<span class="cx-turn">was {before}, now {now}</span>'
 
@@ -223,7 +225,7 @@ def _when(result: Since) -> str:
     return time_text(result.before.at) if before == day_of(result.now.at) else before
 
 
-def _tried(change: Change, result: Since) -> str:
+def _tried(change: VerdictChange, result: Since) -> str:
     return (
         ""
         if change.before.run == result.before.run
