@@ -8,6 +8,7 @@
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
 # make coverage    how often 95% intervals hold the truth (an hour on one core)
 # make hostile  how often verdicts are wrong in companies where something else drives customers away (hours; goes on)
+# make atlas DATA=FOLDER   tries all claims on the public sets whose files are in FOLDER, writes docs/atlas.md (a minute or two)
 # make kills    two hundred reports killed at every step (half an hour)
 # make bench    speed and memory as ratios to lifelines, R and a raw scan, side by side in one run
 SHELL := /bin/sh
@@ -24,7 +25,7 @@ ONE_THREAD := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # hundreds of processes are started: modules compiled once are kept, whatever this shell says of that
 test test-all: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: report test test-all check docs site lab bench calibrate coverage hostile kills lock clean
+.PHONY: report test test-all check docs site lab bench calibrate coverage hostile atlas kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -50,6 +51,7 @@ docs: $(READY)
 	@$(BIN)/python -m docs.rivals.draw
 	@$(BIN)/python -m docs.statistics.draw
 	@$(BIN)/python scripts/site_pages.py
+	@$(BIN)/python -m benchmarks.atlas.run
 
 site: $(SITE)/.ready
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
@@ -94,6 +96,10 @@ coverage: $(READY)
 
 hostile: $(READY)
 	@$(BIN)/python -m benchmarks.hostile.run --replicates 20 --jobs 2 --resume --with-moment-keys --table benchmarks/work/hostile.md
+
+# without DATA the page is written anew from what is kept in benchmarks/atlas/results
+atlas: $(READY)
+	@$(BIN)/python -m benchmarks.atlas.run $(if $(DATA),--data "$(DATA)")
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -260,8 +260,17 @@ def test_the_catalogue_parses():
 
 
 # folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, numbers
-# that were made without the package, and the hostile companies of the benchmarks
-OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference", "hostile"}
+# that were made without the package, and the hostile companies and the atlas of the benchmarks
+OTHER_TESTS = {
+    "browser",
+    "spark",
+    "postgres",
+    "notebooks",
+    "golden",
+    "reference",
+    "hostile",
+    "atlas",
+}
 
 
 def test_folders_of_tests_are_those_of_the_package():

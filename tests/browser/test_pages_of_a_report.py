@@ -373,6 +373,54 @@ def test_a_chart_is_taken_along_as_a_table_and_as_a_picture(browser, real):
         assert reader.complaints == []
 
 
+def _last_day(figure) -> float:
+    labels = figure.locator(".cx-live .role-axis-label text").all_text_contents()
+    return max(float(t.replace(",", "")) for t in labels if "%" not in t and t[:1].isdigit())
+
+
+def _path(figure) -> str:
+    return figure.locator(".cx-live .mark-line path").first.get_attribute("d")
+
+
+def test_a_chart_over_time_zooms_by_button_wheel_and_drag_and_comes_back(browser, real):
+    with Reader(browser, real / "explore.html", viewport=LAPTOP) as reader:
+        figure = reader.figures.filter(has=reader.page.locator("button", has_text="Zoom in")).first
+        figure.scroll_into_view_if_needed()
+        inward, back = (figure.locator("button", has_text=t) for t in ("Zoom in", "Whole"))
+        whole, days = _path(figure), _last_day(figure)
+        assert not back.is_visible()
+        inward.focus()
+        reader.page.keyboard.press("Enter")
+        back.wait_for(state="visible")
+        assert _path(figure) != whole
+        assert _last_day(figure) <= 0.55 * days
+        back.click()
+        back.wait_for(state="hidden")
+        assert _path(figure) == whole
+
+        box = figure.locator(".cx-live .mark-line path").first.bounding_box()
+        reader.page.mouse.move(box["x"] + 100, box["y"] + box["height"] / 2)
+        reader.page.mouse.wheel(0, -300)  # belongs to the page
+        reader.page.wait_for_timeout(100)
+        assert _path(figure) == whole
+        box = figure.locator(".cx-live .mark-line path").first.bounding_box()
+        reader.page.mouse.move(box["x"] + 100, box["y"] + box["height"] / 2)
+        reader.page.keyboard.down("Control")
+        reader.page.mouse.wheel(0, -600)
+        back.wait_for(state="visible")
+        closer = _path(figure)
+        assert closer != whole
+        reader.page.mouse.down()
+        reader.page.mouse.move(box["x"] + 40, box["y"] + box["height"] / 2, steps=3)
+        reader.page.mouse.up()
+        reader.page.keyboard.up("Control")
+        assert _path(figure) not in (whole, closer)
+        reader.page.mouse.dblclick(box["x"] + 100, box["y"] + box["height"] / 2)
+        back.wait_for(state="hidden")
+        assert _path(figure) == whole
+        assert reader.complaints == []
+
+
 def test_pdf(real, tmp_path):
     target = tmp_path / "index.pdf"
     assert pdf(real / "index.html", target) == target

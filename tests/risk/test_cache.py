@@ -187,7 +187,7 @@ def test_another_version_of_a_library_is_not_read(after, reads, monkeypatch, nam
 
 
 # the number of the format, and the digest of what is stored of the company below in this format
-STORED = (8, "bd26814544010d60")
+STORED = (9, "bd26814544010d60")
 
 
 def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):

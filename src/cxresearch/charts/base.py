@@ -221,6 +221,10 @@ def distinct_styles(
     )
 
 
+# a wheel or a drag alone belongs to the page around the chart
+_WITH_KEY = "event.ctrlKey || event.metaKey"
+
+
 def steps(
     shared: Mapping[str, Any],
     *,
@@ -233,6 +237,8 @@ def steps(
     min_cell: int = 1,
 ) -> list[alt.Chart]:
     """Layers: the bands, if there are any, the lines, and points of which the one nearest to a pointer shows.
+
+    Ctrl (or Command) and the wheel or a drag zoom and move, a double click shows the whole again.
 
     Args:
         shared: channels of all three, which each may change.
@@ -248,15 +254,23 @@ def steps(
     base = alt.Chart()
     picked = alt.selection_point(name="picked", fields=[by], bind="legend")
     near = alt.selection_point(name="near", on="pointerover", nearest=True, clear="pointerout")
+    zoom = alt.selection_interval(
+        name="zoom",
+        bind="scales",
+        zoom=f"wheel![{_WITH_KEY}]",
+        on=f"[pointerdown[{_WITH_KEY}], window:pointerup] > window:pointermove!",
+        translate=f"[pointerdown[{_WITH_KEY}], window:pointerup] > window:pointermove!",
+        clear="dblclick",
+    )
     way: Any = "step-after" if min_cell == 1 else "linear"
     layers = [
-        base.mark_line(interpolate=way, strokeWidth=width, aria=False)
+        base.mark_line(interpolate=way, strokeWidth=width, clip=True, aria=False)
         .encode(
             **{**shared, **line},
             opacity=alt.condition(picked, alt.value(1), alt.value(0.15)),
         )
-        .add_params(picked),
-        base.mark_point(size=80, filled=True, aria=False)
+        .add_params(picked, zoom),
+        base.mark_point(size=80, filled=True, clip=True, aria=False)
         .encode(
             **{**shared, **point},
             opacity=alt.condition(near, alt.value(1), alt.value(0), empty=False),
@@ -265,5 +279,5 @@ def steps(
     ]
     if band is None:
         return layers
-    area = base.mark_area(interpolate=way, opacity=opacity, aria=False)
+    area = base.mark_area(interpolate=way, opacity=opacity, clip=True, aria=False)
     return [area.encode(**{**shared, **band}), *layers]

@@ -126,10 +126,12 @@ def curves(result: ReadingResult, trial: Trial, *, min_cell: int) -> Chart:
     if edges:
         data = values([{"edge": e, "text": f"the claim: {claimed(where)}"} for e in edges])
         rule = alt.Chart(data)
-        layers.append(rule.mark_rule(color=BLUE, strokeWidth=1.5, aria=False).encode(y="edge:Q"))
+        layers.append(
+            rule.mark_rule(color=BLUE, strokeWidth=1.5, clip=True, aria=False).encode(y="edge:Q")
+        )
         layers.append(
             rule.mark_text(
-                align="left", baseline="bottom", dx=4, dy=-3, fontSize=13, aria=False
+                align="left", baseline="bottom", dx=4, dy=-3, fontSize=13, clip=True, aria=False
             ).encode(x=alt.value(0), y="edge:Q", text="text:N")
         )
     title = "Day by day, the two side by side"

@@ -25,7 +25,7 @@ from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
 from cxresearch.records.lapses import SOON, Lapse
 from cxresearch.records.survey import Survey
-from cxresearch.records.warnings import DataWarning, Times, WarningValue
+from cxresearch.records.warnings import DataWarning, Days, Times, WarningValue
 from cxresearch.study import Study
 from cxresearch.study.words import fold, missing_words
 
@@ -104,7 +104,7 @@ def lapse_warnings(lapse: Lapse, came_back: CountOfTotal) -> tuple[DataWarning, 
         result.append(
             DataWarning(
                 code="lapsed_came_back",
-                values=(("lapsed", came_back), ("days", Count(lapse.days))),
+                values=(("lapsed", came_back), ("days", Days(lapse.days))),
                 key="retention.gap_days",
             )
         )
@@ -113,7 +113,7 @@ def lapse_warnings(lapse: Lapse, came_back: CountOfTotal) -> tuple[DataWarning, 
         result.append(
             DataWarning(
                 code="bad_brings_contacts",
-                values=(("points", points), ("days", Count(SOON))),
+                values=(("points", points), ("days", Days(SOON))),
                 key="retention.active",
             )
         )
@@ -151,7 +151,7 @@ def _thin_tail(seen: Survey, window: Window) -> Iterable[DataWarning]:
     counts = np.bincount(spans, rows)
     typical = float(np.median(counts[1:]))
     if typical >= CASES and counts[0] < TAIL * typical:
-        values = (("days", Count(SPAN)), ("typical", Count(int(typical))))
+        values = (("days", Days(SPAN)), ("typical", Count(int(typical))))
         yield DataWarning(
             code="thin_tail",
             values=(("rows", Count(int(counts[0]))), *values),
@@ -192,7 +192,7 @@ def _channels(seen: Survey, window: Window, dated: bool) -> Iterable[DataWarning
                 values=(
                     ("rows", CountOfTotal(rows, total)),
                     ("last", Day(last, dated)),
-                    ("days", Count(silent)),
+                    ("days", Days(silent)),
                 ),
                 key="interactions.log_until",
                 examples=(name,),
@@ -450,7 +450,7 @@ def _jump(
         ratio = Times(events / expected) if expected else Times(float(events))
         yield DataWarning(
             code="exits_jump",
-            values=(("days", Count(SPAN)), ("ratio", ratio)),
+            values=(("days", Days(SPAN)), ("ratio", ratio)),
             key="retention.observed_until",
         )
 

@@ -30,6 +30,19 @@ class Times(msgspec.Struct, frozen=True, tag=True):
         return f"{self.ratio:,.1f}"
 
 
+class Days(msgspec.Struct, frozen=True, tag=True):
+    """A number of days. It counts nobody, so that a page shows it as it is.
+
+    Attributes:
+        days: how long.
+    """
+
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.days:,}"
+
+
 class Hidden(msgspec.Struct, frozen=True, tag=True):
     """A number that rests on too few to be shown.
 
@@ -43,7 +56,7 @@ class Hidden(msgspec.Struct, frozen=True, tag=True):
         return f"some (fewer than {self.least}, or all but so few)"
 
 
-WarningValue = Count | CountOfTotal | Day | Times | Hidden | str
+WarningValue = Count | CountOfTotal | Day | Days | Times | Hidden | str
 
 # code: what is wrong, with the names of its values in braces; what to do, in which {key} is the key of the study file
 SENTENCES = {
@@ -229,6 +242,8 @@ def _plain(value: WarningValue) -> Any:
         return value.count
     if isinstance(value, CountOfTotal):
         return {"count": value.count, "total": value.total}
+    if isinstance(value, Days):
+        return value.days
     if isinstance(value, Times):
         return value.ratio
     return None if isinstance(value, Hidden) else str(value)

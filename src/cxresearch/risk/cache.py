@@ -41,7 +41,7 @@ KEPT = 8  # states of the inputs that are kept, the last ones used
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 8
+FORMAT = 9
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"

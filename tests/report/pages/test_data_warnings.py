@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cxresearch.records.audit_values import Count, CountOfTotal, Day
-from cxresearch.records.warnings import SENTENCES, DataWarning, publishable_warnings
+from cxresearch.records.warnings import SENTENCES, DataWarning, Days, publishable_warnings
 from cxresearch.report.pages import cards
 from cxresearch.report.pages.publishable import publishable
 from tests.report.dockets import HOSTILE, docket
@@ -92,3 +92,16 @@ def test_the_json_holds_values():
         "seen": "2099-01-01",
     }
     assert (second["code"], second["examples"]) == ("one_customer", [HOSTILE])
+
+
+@pytest.mark.parametrize("days", [3, 14, 365])
+def test_a_number_of_days_counts_nobody_and_is_shown_as_it_is(days):
+    lapsed = DataWarning(
+        code="lapsed_came_back",
+        values=(("lapsed", CountOfTotal(534, 587)), ("days", Days(days))),
+        key="retention.gap_days",
+    )
+    (public,) = publishable_warnings((lapsed,), 10)
+    assert str(public).startswith("530 (89.8%) of the customers who were silent for more than ")
+    assert f"silent for more than {days} days" in str(public)
+    assert public.to_dict()["values"]["days"] == days

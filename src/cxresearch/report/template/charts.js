@@ -54,20 +54,58 @@ function offer(figure, spec, view) {
   };
   take("CSV", "csv", () => `data:text/csv;charset=utf-8,${encodeURIComponent(table(spec))}`);
   take("PNG", "png", () => view.toImageURL("png", 2));
+  if (view.getState().signals.zoom !== undefined) zoom(place, title, spec, view);
   figure.append(place);
+}
+
+// The first half of the time, as high as what is drawn there, and of that the first half again: for fingers and the
+// keyboard. With Ctrl and the wheel or a drag one zooms where one likes.
+function zoom(place, title, spec, view) {
+  const [along, up] = view.signal("zoom_tuple_fields").map(({field}) => field);
+  const set = (times, heights) => view.signal(`zoom_${along}`, times).signal(`zoom_${up}`, heights).runAsync();
+  const button = (label, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = label;
+    made.title = "Ctrl (or ⌘) and the wheel or a drag zoom and move; a double click shows the whole";
+    made.setAttribute("aria-label", `${label}: ${title}`);
+    made.addEventListener("click", act);
+    place.append(made);
+    return made;
+  };
+  button("Zoom in", () => {
+    const [from, to] = view.scale("x").domain();
+    const middle = (from + to) / 2;
+    const [low, high] = heights(rows(spec).filter((row) => from <= row[along] && row[along] <= middle), up);
+    set([from, middle], low < high ? [low, high] : view.scale("y").domain());
+  });
+  const back = button("Whole", () => set(null, null));
+  back.hidden = true;
+  view.addSignalListener("zoom_tuple", (_, tuple) => { back.hidden = !tuple; });
+}
+
+// From the lowest to the highest of lines and bands.
+function heights(some, up) {
+  const known = some.flatMap((row) => [up, "low", "high", "from"].map((name) => row[name]))
+    .filter((value) => typeof value === "number");
+  return [Math.min(...known), Math.max(...known)];
+}
+
+function rows(spec) {
+  const sets = [spec.data && spec.data.values, ...Object.values(spec.datasets || {})].filter(Array.isArray);
+  return sets.sort((a, b) => b.length - a.length)[0] || [];
 }
 
 // All rows of a chart, with the columns of all of them; what a spreadsheet would take for a formula stays text.
 function table(spec) {
-  const sets = [spec.data && spec.data.values, ...Object.values(spec.datasets || {})].filter(Array.isArray);
-  const rows = sets.sort((a, b) => b.length - a.length)[0] || [];
-  const heads = [...new Set(rows.flatMap(Object.keys))];
+  const all = rows(spec);
+  const heads = [...new Set(all.flatMap(Object.keys))];
   const cell = (value) => {
     if (value === null || value === undefined) return "";
     const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((r) => r.map(cell).join(",")).join("\r\n");
+  return [heads, ...all.map((row) => heads.map((head) => row[head]))].map((r) => r.map(cell).join(",")).join("\r\n");
 }
 
 // A mark reached by keyboard shows what the pointer would show.
