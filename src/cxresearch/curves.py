@@ -307,7 +307,7 @@ def _at(curve: Incidence, time: int) -> str:
     result = curve.at(time)
     if result.value > 0:
         return f"{result.value:.0%} ({result.low:.0%}–{result.high:.0%})"
-    # some may have left, fewer than may be told; "0%" only where nobody ever has
+    # some may have left, fewer than may be shown; "0%" only where nobody ever has
     return "0%" if not curve.incidence.any() else "too few"
 
 

@@ -326,7 +326,7 @@ class Shares:
     Attributes:
         contacts: the band.
         with_bad: share of its customers who had a bad moment; None where too few to show.
-        left: share of its customers who left; None likewise.
+        left: share of its customers who left; None where too few to show.
 
     Example:
         >>> from cxresearch import charts

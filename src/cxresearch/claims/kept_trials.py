@@ -1,7 +1,7 @@
 """Trials kept between runs, so that a second look at the same data costs reading them from a file.
 
-They lie next to the tables of the same inputs, signed likewise. A trial is kept under a name made of all else that it
-depends on: the claim, the readings that were computed, the study's section on decisions, and `TRIALS`.
+They lie next to the tables of the same inputs, and are signed as these are. A trial is kept under a name made of all
+else that it depends on: the claim, the readings that were computed, the study's section on decisions, and `TRIALS`.
 """
 
 from __future__ import annotations

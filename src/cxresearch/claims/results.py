@@ -165,7 +165,7 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
         claim: the entry of the catalogue.
         results: one for each reading that was tried, the primary first.
         base_rate: what happens anyway; None if it could not be computed.
-        naive: what a naive analysis would have said; None likewise.
+        naive: what a naive analysis would have said; None if it could not be computed.
         sentence: the verdict in plain words; ``str()`` makes it text.
         sentence_if_open: what is said in its place if the verdict does not hold among the family of claims; empty
             once that is known.

@@ -235,7 +235,7 @@ def rests_on_enough(
         level: confidence level of the limits.
         min_cell: the smallest count that may be shown.
         customers: behind the number, if that is known.
-        events: likewise.
+        events: cases behind the number, if that is known.
     """
     if any(n is not None and 0 < n < min_cell for n in (customers, events)):
         return False

@@ -35,7 +35,8 @@ class Contributions:
         table: the risk table; feature ``at0`` is about bad moments at the first place, and so on.
         fit: the model; None if there can be none.
         shares: share of the defections, by place; None where the data cannot give it.
-        ratios: hazard ratio of a bad moment there so far against none, by place; None likewise.
+        ratios: hazard ratio of a bad moment there so far against none, by place; None where the data
+            cannot give it.
         lacks: what the study lacks for a place; empty where it lacks nothing.
         level: confidence level of all intervals together.
         level_each: confidence level of each.

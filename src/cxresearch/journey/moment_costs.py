@@ -49,9 +49,10 @@ class MomentCost(Result):
         lost: days lost and the two curves; None where the data cannot give them.
         first_moments: customers with such a first moment, of those seen from their start.
         per_month: first moments a month.
-        days_per_month: customer-days, what is lost per moment times moments a month; None likewise.
+        days_per_month: customer-days, what is lost per moment times moments a month; None where the data
+            cannot give it.
         money_per_moment: in the currency of the study; None where it gives no value, or there are no days.
-        money_per_month: likewise.
+        money_per_month: the same for all moments of a month.
         lacks: what the study lacks; empty where it lacks nothing.
     """
 

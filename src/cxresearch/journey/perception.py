@@ -170,7 +170,8 @@ class Touchpoint(Result):
         levels: shape (7,): moments of each level of service, criminal to unbelievable, and unknown; None where hidden;
             empty where the log has no levels.
         share: of the defections that goes with bad moments there; None where the data cannot give it.
-        hazard_ratio: of customers with a bad moment there so far against those without; None likewise.
+        hazard_ratio: of customers with a bad moment there so far against those without; None where the data
+            cannot give it.
         lacks: what the study lacks for these two; empty where it lacks nothing.
     """
 

@@ -95,7 +95,7 @@ class Audit(Result):
     Attributes:
         tables: rows of each entry of [tables], by name.
         read: rows read, by table: (interactions, retention).
-        kept: rows kept, likewise.
+        kept: rows kept, by table: (interactions, retention).
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
         warnings: what makes numbers doubtful.

@@ -174,8 +174,8 @@ def count_silences(active: Frame, window: Window, engine: Engine) -> SilenceCurv
 def measure_follow_ups(active: Frame, window: Window, engine: Engine) -> FollowUps | None:
     """Compare how soon a customer is back after a bad contact and after its other ones.
 
-    By Mantel and Haenszel's difference of shares over customers: nobody is compared with anybody else, so that it says
-    nothing of who is quick.
+    By Mantel and Haenszel's difference of shares over customers: nobody is compared with anybody else, so that
+    differences between quick and slow customers do not matter.
 
     Args:
         active: id, day, cx_row, grade: the contacts that keep customers active, within the window.

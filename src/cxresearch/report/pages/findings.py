@@ -71,7 +71,7 @@ def claimed_words(trial: Trial) -> str:
 def together(trial: Trial) -> str:
     """Whether the two go together, and whether that is explained away; empty where no cause is claimed.
 
-    Empty as well where the number alone leaves it open: there the verdict says as much.
+    Empty as well where the number alone leaves it open: the verdict is enough there.
     """
     if not trial.rivals:
         return ""
@@ -105,8 +105,8 @@ def number_words(trial: Trial) -> str:
 def importance(trial: Trial) -> float:
     """Customers concerned times the distance from where the claim begins, as a number of customers.
 
-    A distance between shares is one of customers. That of a ratio is taken of those who leave within a horizon, and of
-    two compared models likewise.
+    A distance between shares is one of customers. That of a ratio is taken of those who leave within a horizon, and so
+    is that of two compared models.
     """
     e = trial.primary
     if e.estimate is None or not math.isfinite(e.estimate.value):
@@ -162,7 +162,7 @@ def so_what(trial: Trial) -> str:
 
 
 def _is_inside(trial: Trial) -> bool:
-    """Whether the number is where the claim says: then it is another reading that contradicts it."""
+    """Whether the number is in the claimed region: if so, it is another reading that contradicts it."""
     e = trial.primary
     if e.estimate is None or not e.region:
         return False

@@ -250,7 +250,7 @@ def _disclosed(
         sentence: its text.
         shown: id of a reading to what a page shows of it.
         primary: the reading the verdict rests on, as a page shows it.
-        base: the base rate, likewise.
+        base: the base rate, as a page shows it.
         is_hiding: whether a number is hidden.
         is_rounding: whether counts are rounded.
     """

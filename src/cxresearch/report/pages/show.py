@@ -100,7 +100,7 @@ def as_frames(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
         path: of the study file.
 
     Returns:
-        Settings, without what says where files are and how they are written; and frames by name.
+        Settings, without the keys for where files are and how they are written; and frames by name.
 
     Raises:
         StudyError, SourceError: as `study` and `cxresearch.read_records`.
@@ -196,7 +196,8 @@ def by_segment(records: Records, by: str = "segment") -> None:
 
     Args:
         records: of the study.
-        by: the covariate whose levels are the segments; where the study has none of that name, the page says so.
+        by: the covariate whose levels are the segments; where the study has none of that name, the page has
+            a note.
     """
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.records.restrict import count_customers
@@ -473,8 +474,8 @@ def if_testable() -> Iterator[None]:
 def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> dict[str, Any]:
     """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
 
-    It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
-    rounded.
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact; numbers in the summary
+    are rounded.
     """
     from cxresearch.report.pages.summary_facts import customers_of, summary_facts
 
