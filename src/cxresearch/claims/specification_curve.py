@@ -175,7 +175,7 @@ class DefinitionStore:
                     return None
         return self._known.get(name)
 
-    def hold(self, name: str, specification: Specification) -> None:
+    def add(self, name: str, specification: Specification) -> None:
         """Keep a number for the next curve."""
         self._known[name] = specification
         if self._keep and (cache := self.cache):
@@ -387,7 +387,7 @@ def _compute(
         except EstimationError as e:
             lacks = f"a model that can be fitted: {describe_terms(claim, str(e))}"
             result[d] = fill(estimate=None, verdict="not testable", lacks=lacks)
-        store.hold(names[d], result[d])
+        store.add(names[d], result[d])
     return result
 
 

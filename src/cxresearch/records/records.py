@@ -151,7 +151,7 @@ class Records:
 
     @property
     def moments(self) -> Frame:
-        """All contacts in one frame."""
+        """All moments, that is contacts that count, in one frame."""
         return self.contacts.frame()
 
     @property
