@@ -25,7 +25,7 @@ from cxresearch.errors import ArgumentError, ClaimError, NotTestable
 from cxresearch.estimators.intervals import SCALES
 from cxresearch.planning.effects import EFFECTS, moments_of
 from cxresearch.planning.pilots import numbers_of, scale_of, simulated_study, try_pilot
-from cxresearch.planning.plan import centre_of, controls_of
+from cxresearch.planning.plan import _Curve, _Way, centre_of, controls_of
 from cxresearch.planning.rates import calibrated, rates_of
 from cxresearch.planning.rule import correlations, decide_drawn, interval_verdicts, root
 from cxresearch.worlds import World, simulate
@@ -194,6 +194,28 @@ def test_what_the_pilots_missed_the_truth_by_is_taken_off_all_numbers(pilots):
     assert centre[is_control] == pytest.approx(nulls[is_control])
     free = centre_of(numbers, BY_ID[CLAIM], None)
     assert free[~is_control] == pytest.approx(mean[~is_control])
+
+
+@pytest.mark.slow
+def test_limits_hold_what_companies_without_end_would_say(pilots):
+    """Sixty companies again and again, drawn where the truth is known."""
+    model = numbers_of(pilots[1], BY_ID[CLAIM], 1_000)
+    errors = np.sqrt((model.errors**2).mean(axis=0))
+    j, rng = len(model.keys), np.random.default_rng(1)
+    together = root(np.full((j, j), 0.6) + 0.4 * np.eye(j))
+
+    def companies(k):
+        values = 0.36 + (rng.standard_normal((k, j)) @ together.T) * errors
+        return replace(
+            model, values=values, errors=np.tile(errors, (k, 1)), events=np.full(k, 300.0)
+        )
+
+    way = _Way(1.4, "supported", 730)
+    truth = _Curve(BY_ID[CLAIM], companies(4_000), way, None, 0, 28).probability(2_000)
+    points = [_Curve(BY_ID[CLAIM], companies(60), way, None, i, 28).point(2_000) for i in range(40)]
+    assert 0.2 < truth < 0.9
+    assert sum(p.low <= truth <= p.high for p in points) >= 35
+    assert np.mean([p.high - p.low for p in points]) < 0.35
 
 
 # Power

@@ -352,7 +352,7 @@ def test_an_audit_on_a_page_suggests_no_cause_of_the_table():
     [
         EstimationError(f"segment has no level 'x'; it has: {SECRET}"),
         StudyError(f"moments.bad: {SECRET}", field="moments.bad"),
-        NotTestable("too_few", f"events enough: {SECRET} has 3 of them"),
+        NotTestable("too_few", f"enough events: {SECRET} has 3 of them"),
     ],
 )
 def test_a_part_of_a_page_that_failed_tells_its_kind(error, monkeypatch, capsys):

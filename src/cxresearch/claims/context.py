@@ -192,7 +192,7 @@ def check_min_events(
             )
             raise NotTestable(
                 "too_few",
-                f"events enough among {who}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
+                f"enough events among {who}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
             )
 
 
@@ -226,5 +226,5 @@ def check_min_events_after(
         cell = f"after {happening(claim, origin.history, origin.level)}"
         raise NotTestable(
             "too_few",
-            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",
+            f"enough events {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",
         )

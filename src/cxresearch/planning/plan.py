@@ -236,9 +236,9 @@ class _Curve:
             )
             for other in self._resampled
         ]
-        # what resampled companies add to the error of so many draws
-        spread = float(np.var(others)) - probability * (1 - probability) / DRAWS_AGAIN
-        error = math.sqrt(max(spread, 0.0) + probability * (1 - probability) / DRAWS)
+        # all use the same draws, so that they differ by their companies alone
+        spread = float(np.var(others, ddof=1)) + probability * (1 - probability) / DRAWS
+        error = math.sqrt(spread)
         at = self._numbers.keys.index((self._claim.primary.id,))
         alone = interval_verdicts(
             self._claim,

@@ -25,7 +25,7 @@ from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
 from cxresearch.records.lapses import SOON, Lapse
 from cxresearch.records.survey import Survey
-from cxresearch.records.warnings import DataWarning, Days, Times, WarningValue
+from cxresearch.records.warnings import DataWarning, Days, Points, Times, WarningValue
 from cxresearch.study import Study
 from cxresearch.study.words import fold, missing_words
 
@@ -109,7 +109,7 @@ def lapse_warnings(lapse: Lapse, came_back: CountOfTotal) -> tuple[DataWarning, 
             )
         )
     if lapse.follow_ups is not None and lapse.brings_contacts:
-        points = Count(round(100 * lapse.follow_ups.difference))
+        points = Points(round(100 * lapse.follow_ups.difference))
         result.append(
             DataWarning(
                 code="bad_brings_contacts",

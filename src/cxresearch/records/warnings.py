@@ -43,6 +43,19 @@ class Days(msgspec.Struct, frozen=True, tag=True):
         return f"{self.days:,}"
 
 
+class Points(msgspec.Struct, frozen=True, tag=True):
+    """A difference of two shares, in points of a hundred. It counts nobody, so that a page shows it as it is.
+
+    Attributes:
+        points: how many.
+    """
+
+    points: int
+
+    def __str__(self) -> str:
+        return f"{self.points:,}"
+
+
 class Hidden(msgspec.Struct, frozen=True, tag=True):
     """A number that rests on too few to be shown.
 
@@ -56,7 +69,7 @@ class Hidden(msgspec.Struct, frozen=True, tag=True):
         return f"some (fewer than {self.least}, or all but so few)"
 
 
-WarningValue = Count | CountOfTotal | Day | Days | Times | Hidden | str
+WarningValue = Count | CountOfTotal | Day | Days | Points | Times | Hidden | str
 
 # code: what is wrong, with the names of its values in braces; what to do, in which {key} is the key of the study file
 SENTENCES = {
@@ -195,12 +208,16 @@ class DataWarning(Result):
     examples: tuple[str, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        """What is wrong, and what to do."""
-        what, remedy = SENTENCES[self.code]
+    def what(self) -> str:
+        """What is wrong."""
         values = {name: str(value) for name, value in self.values}
         examples = f" ({', '.join(map(repr, self.examples))})" if self.examples else ""
-        return f"{what.format(**values)}{examples}; {remedy.format(key=self.key)}"
+        return f"{SENTENCES[self.code][0].format(**values)}{examples}"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        return f"{self.what}; {SENTENCES[self.code][1].format(key=self.key)}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -244,6 +261,8 @@ def _plain(value: WarningValue) -> Any:
         return {"count": value.count, "total": value.total}
     if isinstance(value, Days):
         return value.days
+    if isinstance(value, Points):
+        return value.points
     if isinstance(value, Times):
         return value.ratio
     return None if isinstance(value, Hidden) else str(value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cxresearch.records.audit_values import Count, CountOfTotal, Day
-from cxresearch.records.warnings import SENTENCES, DataWarning, Days, publishable_warnings
+from cxresearch.records.warnings import SENTENCES, DataWarning, Days, Points, publishable_warnings
 from cxresearch.report.pages import cards
 from cxresearch.report.pages.publishable import publishable
 from tests.report.dockets import HOSTILE, docket
@@ -105,3 +105,15 @@ def test_a_number_of_days_counts_nobody_and_is_shown_as_it_is(days):
     assert str(public).startswith("530 (89.8%) of the customers who were silent for more than ")
     assert f"silent for more than {days} days" in str(public)
     assert public.to_dict()["values"]["days"] == days
+
+
+@pytest.mark.parametrize("points", [3, 14])
+def test_points_of_a_hundred_count_nobody_and_are_shown_as_they_are(points):
+    brings = DataWarning(
+        code="bad_brings_contacts",
+        values=(("points", Points(points)), ("days", Days(14))),
+        key="retention.kept_by",
+    )
+    (public,) = publishable_warnings((brings,), 10)
+    assert f"by {points} points of a hundred" in str(public)
+    assert public.to_dict()["values"]["points"] == points

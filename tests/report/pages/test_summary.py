@@ -11,7 +11,8 @@ from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts, times
 from cxresearch.records.audit import LAPSE, Fact
-from cxresearch.records.audit_values import Count
+from cxresearch.records.audit_values import Count, CountOfTotal
+from cxresearch.records.warnings import DataWarning, Days
 from cxresearch.report.pages import changes, show
 from cxresearch.report.pages.findings import importance, ordered, so_what, theme, together
 from cxresearch.report.pages.interval_bar import interval_bar
@@ -128,6 +129,33 @@ def test_a_shop_says_what_leaving_is_and_what_cannot_be_tested():
     assert "Here leaving means 180 days of silence." in page
     assert "<h2>1 of 6 is open, 4 cannot be tested; among them</h2>" in page
     assert "of silence" not in index([entry_of(made)])
+
+
+def test_what_the_audit_warns_of_stands_on_the_summary_and_in_the_mail():
+    made = many(3)
+    lapsed = DataWarning(
+        code="lapsed_came_back",
+        values=(("lapsed", CountOfTotal(463, 1000)), ("days", Days(180))),
+        key="retention.gap_days",
+    )
+    guest = DataWarning(
+        code="one_customer",
+        values=(("rows", CountOfTotal(3, 100)),),
+        key="interactions.null_values",
+        examples=(HOSTILE,),
+    )
+    both = replace(made, audit=replace(made.audit, warnings=(lapsed, guest)))
+    entry = entry_of(both)
+    page = index([entry])
+    said = "Doubtful: 460 (46.0%) of the customers who were silent for more than 180 days came back later"
+    assert said in page
+    assert '<a href="verdicts.html#doubts">1 more, and what to do</a>' in page
+    assert HOSTILE not in page
+    assert "Doubtful" not in index([entry_of(made)])
+    summary = summary_of([entry], history_of(both, 1))
+    assert said in " ".join(mail_text(summary).split())
+    assert said in mail_html(summary)
+    assert words(summary_section(summary)) <= WORDS
 
 
 @pytest.mark.parametrize("runs", [1, 14])

@@ -12,6 +12,7 @@ from cxresearch.report.pages.summary_page import (
     answer,
     asked,
     cost_lines,
+    doubt,
     next_lines,
     open_lead,
     trimmed,
@@ -42,6 +43,9 @@ def mail_html(summary: Summary) -> str:
         _row(f'<p style="margin:0;color:{_QUIET};font-size:14px">{text(summary.study)}</p>'),
         _row(f'<h1 style="margin:0;font-size:24px;line-height:1.25">{text(answer(summary))}</h1>'),
         _row(f'<p style="margin:0;color:{_QUIET};font-size:15px">{text(asked(summary))}</p>'),
+        _row(f'<p style="margin:0;font-size:15px">{text(doubt(summary)[0])}</p>')
+        if doubt(summary)[0]
+        else "",
         _picture(summary),
         _costs(summary),
         _part("What stands", [_finding(f) for f in summary.facts["findings"]]),
@@ -84,7 +88,8 @@ def mail_text(summary: Summary) -> str:
         ),
         ("What to look at next", list(next_lines(summary))),
     )
-    blocks = [summary.study, _wrapped(answer(summary)), _wrapped(asked(summary))]
+    heads = (answer(summary), asked(summary), doubt(summary)[0])
+    blocks = [summary.study, *(_wrapped(line) for line in heads if line)]
     for title, lines in parts:
         if lines:
             listed = "\n".join(_wrapped(line, "- ") for line in lines)

@@ -35,8 +35,8 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
 
     Returns:
         Texts and rounded numbers: ``pair`` (of a hundred customers, how many left), ``curves``, ``cost``, ``worst``
-        touchpoint, ``findings``, ``open`` claims, ``so_what``, rows and customers kept, and ``silence_days``, the
-        silence that counts as leaving, where it is one.
+        touchpoint, ``findings``, ``open`` claims, ``so_what``, ``doubts`` (what the audit warns of), rows and customers
+        kept, and ``silence_days``, the silence that counts as leaving, where it is one.
     """
     trials = ordered(docket.values())
     decided = [t for t in trials if t.primary.verdict in ("supported", "contradicted")]
@@ -56,6 +56,7 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
             for t in (*still, *untested)[:OPEN]
         ],
         "so_what": so_what(first) if first else "",
+        "doubts": [warning.what for warning in docket.audit.warnings],
         **_costs(costs, docket.min_cell),
     }
 

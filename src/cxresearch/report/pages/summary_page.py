@@ -76,6 +76,16 @@ def asked(summary: Summary) -> str:
     )
 
 
+def doubt(summary: Summary) -> tuple[str, str]:
+    """The first thing that makes the numbers doubtful, and where to read on; empty where nothing does."""
+    doubts = summary.facts["doubts"]
+    if not doubts:
+        return "", ""
+    others = len(doubts) - 1
+    more = f"{others} more, and what to do" if others else "What to do"
+    return f"Doubtful: {doubts[0]}.", more
+
+
 def cost_lines(summary: Summary) -> tuple[tuple[str, str], ...]:
     """What a bad moment costs: numbers and what they are; empty where the study cannot say."""
     cost = summary.facts.get("cost")
@@ -166,6 +176,12 @@ def _section(summary: Summary) -> str:
         if picture or costs
         else ""
     )
+    warning, more = doubt(summary)
+    doubtful = (
+        f'<p class="cx-caution cx-doubt">{text(warning)} <a href="{text(summary.file)}#doubts">{more}</a></p>'
+        if warning
+        else ""
+    )
     findings = "".join(map(_finding_line(summary.file), facts["findings"]))
     still = "".join(
         f'<li><a href="{text(summary.file)}#{anchor("card", o["claim"])}">{text(o["statement"])}</a> '
@@ -184,7 +200,7 @@ def _section(summary: Summary) -> str:
     first, *others = columns
     return (
         f'<section class="cx-summary" aria-label="Summary"><p class="cx-study">{text(summary.study)}</p>'
-        f'<h1>{text(answer(summary))}</h1><p class="cx-lead">{text(asked(summary))}</p>{top}'
+        f'<h1>{text(answer(summary))}</h1><p class="cx-lead">{text(asked(summary))}</p>{doubtful}{top}'
         f'<div class="cx-summary-columns">{first}<div>{"".join(others)}</div></div></section>'
     )
 
