@@ -234,9 +234,9 @@ def _signed(file: Path) -> dict:
 def one_run(notebook: Path, args: list[str]) -> None:
     """The command, with the stand-in for the notebook; ends the process."""
     from cxresearch.cli import main
-    from cxresearch.report.runs import plan
+    from cxresearch.report.runs import jobs
 
-    plan.notebook_path = lambda _: notebook
+    jobs.notebook_path = lambda _: notebook
     try:
         main(args)
     except SystemExit as e:

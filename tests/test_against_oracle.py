@@ -10,7 +10,7 @@ from hypothesis import example, given
 
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.excess import Comparison, all_groups
+from cxresearch.estimators.excess import WeightedCells, all_groups
 from cxresearch.estimators.incidence import aalen_johansen, step
 from cxresearch.histories import (
     age_of_last,
@@ -280,7 +280,7 @@ def test_matched_comparators(study):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
         if wanted.exposed is None or wanted.comparators is None:
             continue
-        compared = Comparison(table, all_groups(table), horizon=horizon, cause=1)
+        compared = WeightedCells(table, all_groups(table), horizon=horizon, cause=1)
         a, b = compared.exposed_curve(), compared.comparator_curve()
         assert float(a.incidence[0][-1]) == pytest.approx(float(wanted.exposed), abs=1e-10)
         assert float(b.incidence[0][-1]) == pytest.approx(float(wanted.comparators), abs=1e-10)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -175,6 +176,17 @@ def imports():
                 inside = {f"{node.module}.{a.name}" for a in node.names}
                 result |= inside & set(modules) or {node.module}
         yield name, result - {name}
+
+
+def test_no_two_classes_share_a_name():
+    """One noun, one meaning: a class that others import has a name of its own in the whole package."""
+    places = defaultdict(list)
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.name)
+    assert len(places) > 200
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def test_nothing_flows_back():

@@ -11,7 +11,7 @@ from typing import Any
 from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial
 from cxresearch.disclosure.counts import count_text, part_of
 from cxresearch.records.audit import LAPSE
-from cxresearch.records.audit_values import Count, FactValue, Share
+from cxresearch.records.audit_values import Count, CountOfTotal, FactValue
 from cxresearch.report.pages.publishable import publishable
 
 RESULTS = Path(__file__).parent / "results"
@@ -73,7 +73,7 @@ def _fact(name: str, value: FactValue, least: int) -> str:
         return str(value)
     if isinstance(value, Count):
         return count_text(value.count, least)
-    if not isinstance(value, Share):
+    if not isinstance(value, CountOfTotal):
         return str(value)
     rest = value.total - value.count
     if 0 < value.count < least or 0 < rest < least:

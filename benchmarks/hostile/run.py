@@ -118,7 +118,7 @@ def judged(docket: Any) -> Iterator[tuple[Any, str]]:
 
     family = Family(claims=tuple(docket), method="holm")
     own = [
-        replace(t, readings=(replace(t.primary, verdict=t.verdict_alone), *t.readings[1:]))
+        replace(t, results=(replace(t.primary, verdict=t.verdict_alone), *t.results[1:]))
         for t in docket.values()
     ]
     together = adjust_multiplicity(own, family, 1 - docket.level)

@@ -433,8 +433,8 @@ def report(
     and the exit status is 1.
     """
     from cxresearch.report.runs.build import mail
+    from cxresearch.report.runs.jobs import from_text
     from cxresearch.report.runs.pdf import browser, pdf
-    from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
     from cxresearch.report.runs.run import state_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.disclosure.counts import MIN_CELL
+from cxresearch.disclosure.counts import min_cell_of
 from cxresearch.errors import ArgumentError, NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
@@ -118,7 +118,7 @@ def incidence_by_level(
     history: str,
     *,
     cause: str = "defection",
-    min_cell: int = MIN_CELL,
+    min_cell: int | None = None,
     level: float = 0.95,
 ) -> Curves:
     """The incidence of a cause while customers are at each level of a history.
@@ -130,7 +130,7 @@ def incidence_by_level(
         table: a risk table with that history.
         history: its name.
         cause: whose incidence.
-        min_cell: where that many are at risk, a curve begins.
+        min_cell: where that many are at risk, a curve begins; that of the table when not given.
         level: confidence level.
 
     Raises:
@@ -147,23 +147,25 @@ def incidence_by_level(
         (0.36, 0.55)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(history=history, cause=cause, min_cell=min_cell, level=level)
+    arguments(history=history, cause=cause, level=level)
+    optional(min_cell=min_cell)
+    least = min_cell_of(min_cell, table)
     levels = [name for name in table.feature(history).levels if name != "unknown"]
 
     def made(name: str) -> Incidence:
-        return _incidence(table.where(**{history: [name]}), cause, min_cell, level)
+        return _incidence(table.where(**{history: [name]}), cause, least, level)
 
-    return _curves(history, levels, made, min_cell)
+    return _curves(history, levels, made, least)
 
 
 def incidence_by_cause(
-    table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95
+    table: RiskTable, *, min_cell: int | None = None, level: float = 0.95
 ) -> Curves:
     """The incidence of every cause of leaving, each with the others competing; they add up to all who left.
 
     Args:
         table: a risk table; its features are summed over.
-        min_cell: where that many are at risk, the curves begin.
+        min_cell: where that many are at risk, the curves begin; that of the table when not given.
         level: confidence level.
 
     Example:
@@ -174,9 +176,11 @@ def incidence_by_cause(
         {'defection': 0.44, 'other exit': 0.07}
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(min_cell=min_cell, level=level)
+    arguments(level=level)
+    optional(min_cell=min_cell)
+    least = min_cell_of(min_cell, table)
     causes = [c for c in table.causes[1:] if table.events(c)]
-    return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
+    return _curves("cause", causes, lambda c: _incidence(table, c, least, level), least)
 
 
 def incidence_after_bad(
@@ -223,7 +227,7 @@ def predicted_retention(
     strata: Sequence[str] = (),
     stratum: Mapping[str, str] | None = None,
     cause: str = "defection",
-    min_cell: int = MIN_CELL,
+    min_cell: int | None = None,
     level: float = 0.95,
 ) -> Curves:
     """How many customers a model predicts to be left, for several histories side by side.
@@ -239,7 +243,7 @@ def predicted_retention(
         strata: features with a baseline hazard each.
         stratum: the level of each of them.
         cause: the event.
-        min_cell: curves end where fewer are at risk.
+        min_cell: curves end where fewer are at risk; that of the table when not given.
         level: confidence level.
 
     Raises:
@@ -256,8 +260,9 @@ def predicted_retention(
         {'no bad moment': 0.64, 'on day 180': 0.53}
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(terms=terms, held=held, strata=strata, cause=cause, min_cell=min_cell, level=level)
-    optional(stratum=stratum)
+    arguments(terms=terms, held=held, strata=strata, cause=cause, level=level)
+    optional(stratum=stratum, min_cell=min_cell)
+    least = min_cell_of(min_cell, table)
     if not isinstance(histories, Mapping):
         raise ArgumentError("histories", histories, "a mapping of names to histories")
     for path in histories.values():
@@ -271,12 +276,12 @@ def predicted_retention(
             strata=strata,
             stratum=stratum,
             cause=cause,
-            min_at_risk=min_cell,
+            min_at_risk=least,
             level=level,
         )
         for name, path in histories.items()
     }
-    return Curves("history", tuple(made), tuple(made.values()), (), min_cell)
+    return Curves("history", tuple(made), tuple(made.values()), (), least)
 
 
 def _curves(
@@ -302,7 +307,7 @@ def _at(curve: Incidence, time: int) -> str:
     result = curve.at(time)
     if result.value > 0:
         return f"{result.value:.0%} ({result.low:.0%}–{result.high:.0%})"
-    # some may have left, fewer than may be told; "0%" only where nobody ever has
+    # some may have left, fewer than may be shown; "0%" only where nobody ever has
     return "0%" if not curve.incidence.any() else "too few"
 
 

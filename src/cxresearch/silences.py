@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.disclosure.counts import MIN_CELL, round_count, round_estimate, rounding_note
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import cloglog, inverse_cloglog, quantile
@@ -26,7 +27,7 @@ from cxresearch.records.lapses import (
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Drawable, Result
+from cxresearch.utils.result import DISPLAY_ONLY, Drawable, Result
 
 __all__ = ["Gaps", "Silence", "gaps"]
 
@@ -66,6 +67,7 @@ class Gaps(Result, Drawable):
         is_certain: whether fewer than one in twenty come back after it within as long again.
         proposed: the shortest length from which on so few come back; None where the log shows none.
         silences: shape (K,): by length, rising.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     study: str
@@ -74,6 +76,26 @@ class Gaps(Result, Drawable):
     is_certain: bool
     proposed: int | None
     silences: tuple[Silence, ...]
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
+
+    def publishable(self) -> Gaps:
+        """As it may be shown: lengths of which so few silences are known are left out, and the others rounded."""
+        enough = (s for s in self.silences if s.followed >= self.min_cell)
+        return replace(self, silences=tuple(self._rounded(s) for s in enough))
+
+    def _rounded(self, s: Silence) -> Silence:
+        silences, followed = (round_count(n, self.min_cell) for n in (s.silences, s.followed))
+        returned, low, high = round_estimate(
+            s.returned,
+            s.low,
+            s.high,
+            customers=followed,
+            min_cell=self.min_cell,
+            edges=(FALSE_LAPSES,),
+        )
+        return replace(
+            s, silences=silences, followed=followed, returned=returned, low=low, high=high
+        )
 
     @property
     def advice(self) -> str:
@@ -113,7 +135,9 @@ class Gaps(Result, Drawable):
 
     def _repr_html_(self) -> str:
         head = ("silent for", "silences", "come back within as long again", "95% from", "to")
-        return html_table("Who comes back", head, map(_cells, self.silences), (self.advice,))
+        shown = self.publishable().silences
+        notes = (self.advice, rounding_note(self.min_cell))
+        return html_table("Who comes back", head, map(_cells, shown), notes)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: the study, the gaps, and a row per length."""
@@ -168,6 +192,7 @@ def gaps(study: Study | Records, *, engine: Engine | str = "polars") -> Gaps:
         is_certain=lapse.is_certain,
         proposed=propose_gap(curve, [t.days for t in known]),
         silences=tuple(_silence(t) for t in known),
+        min_cell=records.study.info.min_cell,
     )
 
 

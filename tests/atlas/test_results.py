@@ -5,7 +5,7 @@ from dataclasses import replace
 from benchmarks.atlas import results
 
 from cxresearch.records.audit import LAPSE, Fact
-from cxresearch.records.audit_values import Count, Share
+from cxresearch.records.audit_values import Count, CountOfTotal
 from tests.report.dockets import docket
 
 
@@ -16,12 +16,12 @@ def with_facts(*facts):
 
 def test_counts_are_rounded_and_small_ones_hidden():
     made = with_facts(
-        Fact("bad moments", Share(1234, 5678)),
-        Fact("good moments", Share(3, 5678)),
-        Fact("neutral moments", Share(5675, 5678)),
+        Fact("bad moments", CountOfTotal(1234, 5678)),
+        Fact("good moments", CountOfTotal(3, 5678)),
+        Fact("neutral moments", CountOfTotal(5675, 5678)),
         Fact("customers", Count(44)),
         Fact(LAPSE, Count(14)),
-        Fact("silent for 14 days who come back within as long again", Share(0, 55)),
+        Fact("silent for 14 days who come back within as long again", CountOfTotal(0, 55)),
         Fact("what nobody asked for", Count(100)),
     )
     facts = results.kept(made, "r")["facts"]
@@ -52,9 +52,9 @@ def test_a_number_that_rests_on_few_is_not_kept_exactly_either():
     made = docket()
     claim = next(c for c, t in made.items() if t.primary.estimate is not None)
     few = replace(made[claim].primary, customers=4, events=3)
-    others = made[claim].readings[1:]
+    others = made[claim].results[1:]
     trials = tuple(
-        replace(t, readings=(few, *others)) if t.claim.id == claim else t for t in made.values()
+        replace(t, results=(few, *others)) if t.claim.id == claim else t for t in made.values()
     )
     kept = results.kept(replace(made, trials=trials), "r", [claim])
     assert kept["claims"][claim]["estimate"] is None

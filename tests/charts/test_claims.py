@@ -11,13 +11,13 @@ from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import Activity
 from cxresearch.claims.units import Unit
-from tests.report.dockets import curve, evidence, ratio_trial, share_trial
+from tests.report.dockets import curve, ratio_trial, reading_result, share_trial
 
 
 def made():
     one, two = share_trial(), ratio_trial()
     yield from (charts.readings(t, u) for t in (one, two) for u in charts.units(t))
-    yield from (charts.curves(e, one) for e in one.readings if e.series)
+    yield from (charts.curves(e, one, min_cell=10) for e in one.results if e.series)
     yield charts.activity(two, 10)
 
 
@@ -99,7 +99,7 @@ def test_every_reader_finds_a_form_it_knows():
 )
 def test_a_label_of_several_lines_stays_inside_its_row(label, lines):
     trial = share_trial()
-    trial = replace(trial, readings=(replace(trial.readings[0], label=label), *trial.readings[1:]))
+    trial = replace(trial, results=(replace(trial.results[0], label=label), *trial.results[1:]))
     spec = charts.readings(trial, "share").to_dict()
     rows = spec["data"]["values"]
     row = spec["height"] / len(rows)
@@ -123,7 +123,7 @@ def test_a_label_that_is_cut_says_so():
     trial = share_trial()
     trial = replace(
         trial,
-        readings=(replace(trial.readings[0], label="a word of it " * 30), *trial.readings[1:]),
+        results=(replace(trial.results[0], label="a word of it " * 30), *trial.results[1:]),
     )
     assert charts.readings(trial, "share").to_dict()["data"]["values"][0]["label"].endswith("…")
 
@@ -144,7 +144,7 @@ def catalogued(claim):
 )
 def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
     result = catalogued(claim)
-    row = evidence(
+    row = reading_result(
         result,
         reading,
         "undecided",
@@ -153,7 +153,9 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
         series=(curve("c", 0.2),),
         horizon_days=31,
     )
-    chart = charts.curves(row, replace(share_trial(), claim=result, readings=(row,))).to_dict()
+    chart = charts.curves(
+        row, replace(share_trial(), claim=result, results=(row,)), min_cell=10
+    ).to_dict()
     assert f'"title": "{axis}"' in json.dumps(chart)
     assert f"more customers have {done}," in chart["usermeta"]["caption"]
     assert "The number is that of day 31; the curve goes on." in chart["usermeta"]["caption"]
@@ -170,8 +172,10 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
 )
 def test_ticks_of_a_model_comparison_are_round(high, ticks):
     result = catalogued("latest-moment")
-    row = evidence(result, "last-or-history", "undecided", Unit.LOG_LIKELIHOOD, (0.0, -high, high))
-    trial = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
+    row = reading_result(
+        result, "last-or-history", "undecided", Unit.LOG_LIKELIHOOD, (0.0, -high, high)
+    )
+    trial = replace(share_trial(), claim=result, results=(row,), base_rate=None, naive=None)
     chart = charts.readings(trial, Unit.LOG_LIKELIHOOD)
     at = next(layer["encoding"]["x"]["axis"]["values"] for layer in chart.to_dict()["layer"])
     assert [f"{100 * math.expm1(t):.4g}%" for t in at] == ticks
@@ -179,8 +183,10 @@ def test_ticks_of_a_model_comparison_are_round(high, ticks):
 
 def test_shares_of_moments_are_called_so():
     result = catalogued("jack")
-    row = evidence(result, "at-the-worst-tenth", "contradicted", Unit.SHARE, (0.11, 0.1, 0.12))
-    of_moments = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
+    row = reading_result(
+        result, "at-the-worst-tenth", "contradicted", Unit.SHARE, (0.11, 0.1, 0.12)
+    )
+    of_moments = replace(share_trial(), claim=result, results=(row,), base_rate=None, naive=None)
     assert '"title": "share of bad moments"' in json.dumps(
         charts.readings(of_moments, "share").to_dict()
     )

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cxresearch.claims.decide import decide, holm, more_events, parse_region
+from cxresearch.claims.decide import decide, decide_reading, holm, more_events, parse_region
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate, wilson
 
@@ -108,3 +108,16 @@ def test_fractions_are_read():
 
 def test_holm():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_a_number_that_must_not_decide_has_no_error_probability_of_its_own():
+    number, region = ratio(1.5, 0.1), parse_region("> 1", 1.10)
+    decision = decide_reading(number, region, withheld="too early", why_not_contradicted="")
+    assert (decision.verdict, decision.reason, decision.p) == ("undecided", "too early", 1.0)
+
+
+def test_a_number_that_cannot_contradict_keeps_the_p_of_its_interval():
+    number, region = ratio(0.7, 0.05), parse_region("> 1", 1.10)
+    decision = decide_reading(number, region, withheld="", why_not_contradicted="selection")
+    assert (decision.verdict, decision.reason) == ("undecided", "selection")
+    assert decision.p == decide(number, region).p < 0.05

@@ -105,10 +105,10 @@ def test_every_claim_is_written_out(wanted):
 @pytest.mark.parametrize("claim", COMPARED)
 def test_primary_reading(docket, wanted, claim):
     result = docket[claim].primary
-    assert result.reading == PRIMARY[claim]
+    assert result.reading_id == PRIMARY[claim]
     assert result.estimate is not None, result.lacks
     assert result.estimate.value == pytest.approx(
-        wanted(claim)[result.reading].value, rel=1e-7, abs=1e-9
+        wanted(claim)[result.reading_id].value, rel=1e-7, abs=1e-9
     )
 
 

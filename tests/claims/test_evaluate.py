@@ -130,7 +130,7 @@ def same_dockets(here, other):
     assert other.fingerprint == here.fingerprint
     assert other.counted == here.counted
     for mine, theirs in zip(here.values(), other.values(), strict=True):
-        for a, b in zip(mine.readings, theirs.readings, strict=True):
+        for a, b in zip(mine.results, theirs.results, strict=True):
             assert a.verdict == b.verdict
             assert (a.estimate is None) == (b.estimate is None)
             if a.estimate is not None:
@@ -200,7 +200,7 @@ def test_a_few_customers_are_tried_where_events_are_enough():
     assert len(tried) >= 18
     for row in tried.values():
         number = row.estimate
-        assert number.low < number.value < number.high, row.claim
+        assert number.low < number.value < number.high, row.claim_id
         assert row.verdict != "not testable"
         assert number.df < 150 or number.scale == "wilson"
     # what is harmful is not found to be harmless
@@ -238,7 +238,7 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
     rules = {"interactions": {}, "moments": {"bad": "stars <= 2", "neutral": "stars >= 3"}}
     made = make_study(world, 12_000, **({} if missing == "unknown" else rules))
     build, threat = evaluate(made, ["good-moments-build", "neutral-threat"]).values()
-    rows = {row.reading: row for row in threat.readings}
+    rows = {row.reading_id: row for row in threat.results}
     assert rows["per-moment"].verdict == "contradicted"
     if missing == "unknown":
         assert threat.verdict == "contradicted", threat.sentence
@@ -408,7 +408,7 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
     claims = ["bad-moments-drive-away", "remote-touchpoints"]
     study = simulate(World(busy_stay=busy), 20_000, 5).study()
     for trial in evaluate(study, claims, alone=True, verdicts_only=True).values():
-        rows = {e.reading: e.estimate for e in trial.readings}
+        rows = {e.reading_id: e.estimate for e in trial.results}
         assert trial.verdict_alone != "supported"
         assert rows["adjusted"].low < 1 < rows["adjusted"].high
 
@@ -432,7 +432,7 @@ def test_what_tells_who_is_busy_decides_no_comparison(busy):
     primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
     study = simulate(World(busy_stay=busy), 20_000, 1).study()
     for trial in evaluate(study, list(primary), alone=True, verdicts_only=True).values():
-        assert trial.primary.reading == primary[trial.claim.id]
+        assert trial.primary.reading_id == primary[trial.claim.id]
         assert trial.verdict_alone == "undecided"
         assert trial.primary.estimate.low < 0 < trial.primary.estimate.high
 
@@ -456,7 +456,7 @@ def test_a_grade_after_another_does_nothing_where_busy_customers_stay():
         "anger-to-appreciation"
     ]
     assert trial.verdict_alone == "undecided"
-    for reading in ("flipped-over-good-alone", trial.primary.reading):
+    for reading in ("flipped-over-good-alone", trial.primary.reading_id):
         assert trial[reading].estimate.low < 1 < trial[reading].estimate.high
 
 

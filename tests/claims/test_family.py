@@ -169,7 +169,7 @@ def test_all_claims_in_all_segments_are_judged_together(folder, docket, monkeypa
     assert (len(result), result.comparisons) == (2, 2 * docket.family.size)
     assert len(judged) == result.comparisons
     adjusted = holm([1.0 if row.p is None else row.p for row in judged])
-    by = {row.p: p for row, p in zip(judged, adjusted, strict=True) if row.claim == ASKED}
+    by = {row.p: p for row, p in zip(judged, adjusted, strict=True) if row.claim_id == ASKED}
     for level in result:
         assert list(result[level]) == [ASKED]
         row = result[level][ASKED].primary

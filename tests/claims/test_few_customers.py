@@ -48,7 +48,7 @@ def test_limits_as_in_r(trial, reading):
 
 def test_the_verdict_rests_on_these_limits(trial):
     primary = trial.primary
-    assert primary.reading == "adjusted"
+    assert primary.reading_id == "adjusted"
     assert trial.association == "supported"
     assert primary.estimate.low > 1
     limits = f"({primary.estimate.low:.2f} to {primary.estimate.high:.2f})"
@@ -66,9 +66,9 @@ def test_so_few_customers_exclude_no_rival(trial):
 
 
 def test_only_a_level_of_few_expected_events_is_not_testable(trial):
-    lacks = {row.reading: row.lacks for row in trial.readings if row.estimate is None}
+    lacks = {row.reading_id: row.lacks for row in trial.results if row.estimate is None}
     assert list(lacks) == ["in-91-365-days"]
     assert "10 are needed" in lacks["in-91-365-days"]
-    numbers = [row.estimate for row in trial.readings if row.estimate is not None]
+    numbers = [row.estimate for row in trial.results if row.estimate is not None]
     assert len(numbers) == 7
     assert all(n.low < n.value < n.high and n.df == 49 for n in numbers)

@@ -158,7 +158,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (8, "75310f04bf7a5235")
+STORED = (9, "75310f04bf7a5235")
 
 
 @pytest.mark.slow

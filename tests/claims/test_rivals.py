@@ -102,8 +102,8 @@ def row(number, reading=CLAIM.primary):
     result = interval(*number)
     decision = decide(result, reading.claimed_region)
     return ReadingResult(
-        claim="c",
-        reading=reading.id,
+        claim_id="c",
+        reading_id=reading.id,
         label="l",
         primary=True,
         verdict=decision.verdict,
@@ -332,7 +332,7 @@ def test_a_second_number_without_rivals_contradicts_at_its_part_of_the_error_onl
         assert decide(number, reading.claimed_region).verdict == "contradicted"
         rows = {
             "excess": replace(
-                row(INSIDE), reading="excess", estimate=number, verdict="contradicted"
+                row(INSIDE), reading_id="excess", estimate=number, verdict="contradicted"
             )
         }
         trial._apply_rivals(None, claim, {}, rows)

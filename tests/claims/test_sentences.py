@@ -22,7 +22,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.results import Estimate
 from cxresearch.report.pages.publishable import publishable_trial
-from tests.report.dockets import evidence, share_trial
+from tests.report.dockets import reading_result, share_trial
 
 CLAIMS = sorted(catalogue())
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
@@ -52,7 +52,7 @@ def sentences(claim, verdict, numbers, known, base):
     primary = claim.primary
     reason = "the range includes values for and against the claim" * (verdict == "undecided")
     made = {} if verdict == "not testable" else {r: raw(numbers) for r in known}
-    row = evidence(
+    row = reading_result(
         claim,
         primary.id,
         verdict,
@@ -224,8 +224,8 @@ def test_a_hidden_number_takes_its_clause_and_leaves_the_number_that_rests_on_ma
     numbers = {r.id: raw((0.25, 0.23, 0.27)) for r in claim.readings}
     sentence = fill_sentence(claim.text.finding, claim, trial.primary, trial.base_rate, numbers)
     few = replace(trial["defect-or-third"], estimate=trial.primary.estimate, customers=3, events=2)
-    readings = (replace(trial.primary, customers=506, events=120), trial["excess"], few)
-    told = publishable_trial(replace(trial, sentence=sentence, readings=readings), 10)
+    results = (replace(trial.primary, customers=506, events=120), trial["excess"], few)
+    told = publishable_trial(replace(trial, sentence=sentence, results=results), 10)
     assert told["defect-or-third"].estimate is None
     assert "{followed}" in claim.text.finding  # a number of which no counts are known
     assert str(told.sentence).startswith("Before a third bad moment, 25% (24% to 27%) of customers")

@@ -156,7 +156,7 @@ def test_nobody_lapses_within_the_silence_that_is_a_lapse():
     docket = cx.evaluate(
         shop(1.0, 0.0, seed=6, customers=600), ["one-strike"], alone=True, keep=False
     )
-    by = {r.reading: r for r in docket["one-strike"].readings}
+    by = {r.reading_id: r for r in docket["one-strike"].results}
     assert "days of silence that are a lapse: nobody lapses sooner" in by["in-30-days"].lacks
     assert by["before-second"].estimate is not None
 

@@ -26,8 +26,8 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> ReadingResult:
     )
     lacks = "a control group" if verdict == "not testable" else ""
     return ReadingResult(
-        claim="a claim",
-        reading=reading,
+        claim_id="a claim",
+        reading_id=reading,
         label=f"as {reading}",
         primary=reading == "own",
         verdict=verdict,
@@ -141,7 +141,7 @@ def tried(name: str, verdict: str, p: float | None) -> Trial:
     """A claim of that name, before its family is allowed for."""
     return Trial(
         claim=replace(CLAIM, id=name),
-        readings=(row("own", verdict, p),),
+        results=(row("own", verdict, p),),
         base_rate=None,
         naive=None,
         sentence=Sentence("It is so."),

@@ -62,26 +62,28 @@ def wilson(cases, customers):
 @pytest.mark.parametrize("cases", [3, 9, 10, 11, 20])
 def test_a_share_tells_no_small_count_of_cases_or_of_others(cases, customers):
     p, low, high = wilson(cases, customers)
-    assert rests_on_enough(p, low, high, is_share=True) == (cases >= 10)
-    assert rests_on_enough(1 - p, 1 - high, 1 - low, is_share=True) == (cases >= 10)
+    assert rests_on_enough(p, low, high, is_share=True, min_cell=10) == (cases >= 10)
+    assert rests_on_enough(1 - p, 1 - high, 1 - low, is_share=True, min_cell=10) == (cases >= 10)
     assert rests_on_enough(p, low, high, is_share=True, min_cell=3)
 
 
 def test_shares_of_nobody_and_of_all_are_told():
-    assert rests_on_enough(0.0, 0.0, 0.02, is_share=True)
-    assert rests_on_enough(1.0, 0.98, 1.0, is_share=True)
-    assert not rests_on_enough(0.0, 0.0, 0.3, is_share=True, customers=9)
+    assert rests_on_enough(0.0, 0.0, 0.02, is_share=True, min_cell=10)
+    assert rests_on_enough(1.0, 0.98, 1.0, is_share=True, min_cell=10)
+    assert not rests_on_enough(0.0, 0.0, 0.3, is_share=True, min_cell=10, customers=9)
 
 
 def test_a_wide_hazard_ratio_is_told():
-    assert rests_on_enough(1.3, 0.4, 4.2, is_share=False, customers=200, events=40)
+    assert rests_on_enough(1.3, 0.4, 4.2, is_share=False, min_cell=10, customers=200, events=40)
 
 
 @pytest.mark.parametrize("few", [{"customers": 3}, {"events": 9}])
 def test_a_number_of_few_is_not_told_whatever_its_unit(few):
     for is_share in (True, False):
-        assert not rests_on_enough(0.5, 0.49, 0.51, is_share=is_share, **few)
-        assert rests_on_enough(0.5, 0.49, 0.51, is_share=is_share, customers=2000, events=1000)
+        assert not rests_on_enough(0.5, 0.49, 0.51, is_share=is_share, min_cell=10, **few)
+        assert rests_on_enough(
+            0.5, 0.49, 0.51, is_share=is_share, min_cell=10, customers=2000, events=1000
+        )
 
 
 def test_what_may_be_worked_out_of_hidden_counts():
@@ -119,12 +121,12 @@ def test_a_share_says_no_more_than_rounded_counts():
 
 
 def test_an_estimate_goes_to_a_multiple_of_so_many_customers_and_stays_on_its_side():
-    assert round_estimate(0.4, 0.38, 0.42, customers=200) == pytest.approx(
+    assert round_estimate(0.4, 0.38, 0.42, customers=200, min_cell=10) == pytest.approx(
         (0.4, 0.4, 0.4), abs=0.026
     )
-    value, low, high = round_estimate(0.94, 0.926, 0.96, customers=460, edges=(0.925,))
+    value, low, high = round_estimate(0.94, 0.926, 0.96, customers=460, min_cell=10, edges=(0.925,))
     assert low > 0.925
     assert all((x * 46) == pytest.approx(round(x * 46)) for x in (value, low, high))
     assert round_estimate(0.4, 0.38, 0.42, customers=200, min_cell=1) == (0.4, 0.38, 0.42)
-    once = round_estimate(0.333, 0.3, 0.4, customers=700)
-    assert round_estimate(*once, customers=700) == once
+    once = round_estimate(0.333, 0.3, 0.4, customers=700, min_cell=10)
+    assert round_estimate(*once, customers=700, min_cell=10) == once

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from scipy import integrate, optimize, stats
 
-from cxresearch.estimators.fading import Fitted, World
-from cxresearch.estimators.fading_cells import Ages, CellFlows, Cells, cells_of
+from cxresearch.estimators.fading import Fitted, FrailtyModel
+from cxresearch.estimators.fading_cells import AgeCells, Ages, CellFlows, cells_of
 from cxresearch.risk.from_rows import from_rows
 
 AGES = Ages(
@@ -32,7 +32,7 @@ def company(seed, spans=40, strata=2):
         part=numbers,
         events=numbers,
     )
-    return Cells(
+    return AgeCells(
         exposure.astype(float),
         rng.poisson(exposure * 0.004).astype(float),
         EDGES[: spans + 1],
@@ -43,7 +43,7 @@ def company(seed, spans=40, strata=2):
 def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
     """The mean of Z among those still there, integrated over Z, span by span and age by age."""
     cells = company(1, strata=1)
-    world = World.of(cells, AGES, 30)
+    world = FrailtyModel.of(cells, AGES, 30)
     pieces = int(world.piece.max()) + 1
     assert pieces > 2
     rates = np.log(np.linspace(0.002, 0.01, pieces))[None]
@@ -133,7 +133,7 @@ def loglik(world, p, n, d):
 def test_the_fit_is_a_maximum(theta):
     """Slopes by differences are zero, or point out of the bounds; an optimiser without slopes finds no better."""
     cells = company(3)
-    world = World.of(cells, AGES, 30)
+    world = FrailtyModel.of(cells, AGES, 30)
     n = cells.exposure
     truth = Fitted(
         rates=np.full((2, int(world.piece.max()) + 1), np.log(0.006)),
@@ -168,7 +168,7 @@ def test_the_fit_is_a_maximum(theta):
 def test_where_nothing_tells_the_variance_the_rest_is_found():
     """Without an effect the ratio is the same whatever the variance."""
     cells = company(4)
-    world = World.of(cells, AGES, 30)
+    world = FrailtyModel.of(cells, AGES, 30)
     top = world.fit(cells.exposure, cells.events)
     assert 0 <= top.theta <= 10
     assert abs(top.beta) < 0.15

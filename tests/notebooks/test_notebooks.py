@@ -11,7 +11,7 @@ from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.errors import StudyError
 from cxresearch.report.pages import show
-from cxresearch.report.runs.plan import PARAMETERS
+from cxresearch.report.runs.jobs import PARAMETERS
 from cxresearch.report.runs.run import report
 from cxresearch.utils.bundled import bundled
 from tests.report.studies import small_study

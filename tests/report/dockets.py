@@ -20,7 +20,7 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Fact, Finding
-from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.audit_values import CountOfTotal, Day
 from cxresearch.risk.exclusions import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -36,14 +36,14 @@ def _estimate(value, low, high):
     )
 
 
-def evidence(claim, reading, verdict, unit, numbers=None, **more):
+def reading_result(claim, reading, verdict, unit, numbers=None, **more):
     result = next(r for r in claim.readings if r.id == reading)
     made = _estimate(*numbers) if numbers else None
     values = {
-        "claim": claim.id, "reading": reading, "label": result.label, "primary": result.primary, "verdict": verdict,
-        "verdict_alone": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
-        "region": result.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
-        "warnings": (), "series": (), "exclusions": (),
+        "claim_id": claim.id, "reading_id": reading, "label": result.label, "primary": result.primary,
+        "verdict": verdict, "verdict_alone": verdict, "reason": "", "estimate": made, "p": None, "p_family": None,
+        "unit": unit, "region": result.region or "", "customers": 2731, "events": 611, "horizon_days": None,
+        "lacks": "", "warnings": (), "series": (), "exclusions": (),
     }  # fmt: skip
     return ReadingResult(**values | more)
 
@@ -71,24 +71,24 @@ def share_trial():
         curve("after the first bad moment", 0.4, band=False),
         curve("comparable customers", 0.3, band=False),
     )
-    readings = (
-        evidence(
+    results = (
+        reading_result(
             claim, "before-third", "contradicted", Unit.SHARE, (0.25, 0.23, 0.27),
             horizon_days=365, series=(curve("left", 0.25),), exclusions=exclusions,
         ),
-        evidence(
+        reading_result(
             claim, "excess", "supported", Unit.DIFFERENCE, (0.095, 0.073, 0.116), horizon_days=365, series=pair,
         ),
-        evidence(claim, "defect-or-third", "not testable", Unit.SHARE, lacks="follow-up", customers=0, events=0),
+        reading_result(claim, "defect-or-third", "not testable", Unit.SHARE, lacks="follow-up", customers=0, events=0),
     )  # fmt: skip
     base = ReferenceValue(0.3, 0.28, 0.32, "comparable customers who left all the same", Unit.SHARE)
     naive = ReferenceValue(
         0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", Unit.SHARE
     )
     sentence = _sentence(
-        "In these data {estimate} ({low} to {high}) of customers left.", readings[0]
+        "In these data {estimate} ({low} to {high}) of customers left.", results[0]
     )
-    return Trial(claim=claim, readings=readings, base_rate=base, naive=naive, sentence=sentence)
+    return Trial(claim=claim, results=results, base_rate=base, naive=naive, sentence=sentence)
 
 
 def rival(name, status, *rows, reason="Somebody may have decided before."):
@@ -137,11 +137,11 @@ RIVALS = (
 def ratio_trial():
     claim = SECOND
     reason = "the answer turns with what is held equal: 1.12 (1.03 to 1.22); 0.94 (0.85 to 1.04) otherwise"
-    readings = (
-        evidence(
+    results = (
+        reading_result(
             claim, "adjusted", "undecided", Unit.HAZARD_RATIO, (1.12, 1.03, 1.22), reason=reason
         ),
-        evidence(
+        reading_result(
             claim,
             "crude",
             "undecided",
@@ -150,10 +150,10 @@ def ratio_trial():
             customers=9,
             events=3,
         ),
-        evidence(claim, "final-count", "contradicted", Unit.HAZARD_RATIO, (0.23, 0.21, 0.24)),
+        reading_result(claim, "final-count", "contradicted", Unit.HAZARD_RATIO, (0.23, 0.21, 0.24)),
     )
     base = ReferenceValue(0.78, 0.77, 0.8, "customers without a bad moment who leave", Unit.SHARE)
-    naive = ReferenceValue(0.23, 0.21, 0.24, readings[2].label, Unit.HAZARD_RATIO)
+    naive = ReferenceValue(0.23, 0.21, 0.24, results[2].label, Unit.HAZARD_RATIO)
     rows = (
         Activity("0", 400, 0, 300),
         Activity("1", 2059, 4, 1643),
@@ -163,11 +163,11 @@ def ratio_trial():
     )
     sentence = _sentence(
         "After a bad moment {estimate} times the rate ({low} to {high}). That does not decide the claim: {reason}.",
-        readings[0],
+        results[0],
     )
     return Trial(
         claim=claim,
-        readings=readings,
+        results=results,
         base_rate=base,
         naive=naive,
         sentence=sentence,
@@ -181,14 +181,14 @@ def ratio_trial():
 
 def untestable_trial():
     claim = FIRST
-    readings = (
-        evidence(
+    results = (
+        reading_result(
             claim, "before-third", "not testable", Unit.SHARE, lacks="an end", customers=0, events=0
         ),
     )
     return Trial(
         claim=claim,
-        readings=readings,
+        results=results,
         base_rate=None,
         naive=None,
         sentence=Sentence("This study cannot say: it lacks an end."),
@@ -207,8 +207,8 @@ def docket(*trials, name="A phone company"):
         ),
         facts=(
             Fact("log from", Day(19_360, True)),
-            Fact("bad moments", Share(3, 51_990)),
-            Fact("customers who left for another cause", Share(4, 3_999), "competing exits"),
+            Fact("bad moments", CountOfTotal(3, 51_990)),
+            Fact("customers who left for another cause", CountOfTotal(4, 3_999), "competing exits"),
         ),
     )
     chosen = trials or (share_trial(), ratio_trial())
@@ -233,14 +233,14 @@ def hostile_docket():
     claim = type(trial.claim)(**{
         f: getattr(trial.claim, f) for f in trial.claim.__struct_fields__
     } | {"statement": HOSTILE, "source": HOSTILE, "notes": (HOSTILE,), "change_our_mind": HOSTILE})  # fmt: skip
-    readings = tuple(
-        replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.readings
+    results = tuple(
+        replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.results
     )
     beside = replace(trial.base_rate, label=HOSTILE)
     hostile = replace(
         trial,
         claim=claim,
-        readings=readings,
+        results=results,
         base_rate=beside,
         naive=beside,
         sentence=Sentence(HOSTILE),

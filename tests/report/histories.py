@@ -30,7 +30,7 @@ def _named(trial, name):
         trial.claim, id=name, statement=f"{trial.claim.statement} ({name})"
     )
     return replace(
-        trial, claim=claim, readings=tuple(replace(e, claim=name) for e in trial.readings)
+        trial, claim=claim, results=tuple(replace(e, claim_id=name) for e in trial.results)
     )
 
 
@@ -49,8 +49,8 @@ def look(docket: Docket, trial, run: int, **other) -> RunRecord:
         version=docket.version,
         data_from=docket.data_from,
         data_until=docket.data_until,
-        claim=e.claim,
-        reading=e.reading,
+        claim=e.claim_id,
+        reading=e.reading_id,
         primary=True,
         verdict=e.verdict,
         verdict_alone=e.verdict_alone,

@@ -26,7 +26,9 @@ def notebook_of(docket, *extra):
         data.append({"text/html": claim_page.opening(docket, trial)})
         data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
         data += [
-            renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series
+            renderer.bundle(charts.curves(e, trial, min_cell=10).to_dict())
+            for e in trial.results
+            if e.series
         ]
         data.append({"text/html": claim_page.naive(trial)})
         if trial.activity:

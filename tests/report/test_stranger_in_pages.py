@@ -19,7 +19,7 @@ from cxresearch.errors import CxResearchError, EstimationError, NotTestable, Stu
 from cxresearch.report.pages import provenance, show
 from cxresearch.report.pages.html import page, summary, title_of
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.report.runs import build, plan
+from cxresearch.report.runs import build, jobs
 from cxresearch.report.runs.run import report
 from tests.report.in_process import executed
 from tests.report.standins import executed as ready
@@ -163,7 +163,7 @@ class Published:
             patched.setattr(build, "execute", lambda *_: ready())
             self.run()
         self.own = folder / "own.ipynb"
-        monkeypatch.setattr(plan, "notebook_path", lambda _: self.own)
+        monkeypatch.setattr(jobs, "notebook_path", lambda _: self.own)
 
     def run(self, *cells):
         if cells:
@@ -371,15 +371,15 @@ def test_details_of_what_a_study_lacks_are_in_the_docket_alone():
     log, who = tables(60)
     docket = cx.evaluate(study_in_memory(log, who), ["three-strikes"], alone=True)
     trial = docket["three-strikes"]
-    lacks = [e.lacks for e in trial.readings if re.search(r": .*\d", e.lacks)]
+    lacks = [e.lacks for e in trial.results if re.search(r": .*\d", e.lacks)]
     assert lacks
     from cxresearch.report.pages.publishable import publishable_trial
 
     told = publishable_trial(trial, docket.min_cell)
-    assert all(":" not in e.lacks for e in told.readings)
+    assert all(":" not in e.lacks for e in told.results)
     for detail in (said.partition(": ")[2] for said in lacks):
-        assert detail not in str(told.sentence) + " ".join(e.reason for e in told.readings)
+        assert detail not in str(told.sentence) + " ".join(e.reason for e in told.results)
     again = publishable_trial(told, docket.min_cell)
-    assert (again.readings, str(again.sentence)) == (told.readings, str(told.sentence))
+    assert (again.results, str(again.sentence)) == (told.results, str(told.sentence))
     block = index([Entry("verdicts.html", "V", show.summary(docket))])
     assert not [s for s in lacks if s.partition(": ")[2] in block]

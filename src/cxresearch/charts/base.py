@@ -124,7 +124,7 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 
 def region_of(trial: Trial, e: ReadingResult) -> Region | None:
     """The region in which the claim holds for a reading; None if there is none."""
-    return trial.claim.reading(e.reading).claimed_region if e.region else None
+    return trial.claim.reading(e.reading_id).claimed_region if e.region else None
 
 
 def claimed(where: Region | None, unit: Unit | str = Unit.SHARE) -> str:

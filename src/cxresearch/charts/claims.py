@@ -188,7 +188,7 @@ def units(trial: Trial) -> tuple[str, ...]:
         ('share', 'difference of shares')
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
-    result = [e.unit.value for e in trial.readings if _drawn(e)]
+    result = [e.unit.value for e in trial.results if _drawn(e)]
     return tuple(dict.fromkeys(result))
 
 
@@ -205,7 +205,7 @@ def _title(trial: Trial, unit: Unit, only: Sequence[str] | None) -> str:
 def _rows(trial: Trial, unit: Unit, only: Sequence[str] | None) -> list[dict[str, Any]]:
     naive = trial.naive.label if trial.naive else ""
     rows = []
-    for e in trial.readings if only is None else [trial[r] for r in only]:
+    for e in trial.results if only is None else [trial[r] for r in only]:
         if e.unit == unit and _drawn(e):
             role = _PRIMARY if e.primary else _NAIVE if e.label == naive else _OTHER
             result = e.estimate
@@ -326,7 +326,7 @@ class Shares:
     Attributes:
         contacts: the band.
         with_bad: share of its customers who had a bad moment; None where too few to show.
-        left: share of its customers who left; None likewise.
+        left: share of its customers who left; None where too few to show.
 
     Example:
         >>> from cxresearch import charts

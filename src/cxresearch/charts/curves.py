@@ -32,20 +32,20 @@ from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import ReadingResult, Series, Trial
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, round_share, share_step
+from cxresearch.disclosure.counts import min_cell_of, round_share, share_step
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
-from cxresearch.utils.checks import arguments, instance, mapping_of
+from cxresearch.utils.checks import arguments, instance, mapping_of, optional
 
 _DONE = {"defection": "left", "public post": "posted"}
 
 
-def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
+def curves(result: ReadingResult, trial: Trial, *, min_cell: int) -> Chart:
     """How a share grows with time: the series behind a reading, as steps, with bands where there are any.
 
     Args:
-        evidence: a reading with series.
+        result: a reading with series.
         trial: the claim it belongs to.
         min_cell: no step stands for fewer customers.
 
@@ -57,15 +57,15 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> trial = cx.evaluate(study, ["public-posting"], alone=True)["public-posting"]
-        >>> chart = charts.curves(trial.primary, trial)
+        >>> chart = charts.curves(trial.primary, trial, min_cell=10)
         >>> print(chart.to_dict()["description"].partition(". of")[0])
         Curves of the share of customers who posted, over time
     """
-    instance("evidence", evidence, ReadingResult, "a reading that was tried, such as trial.primary")
+    instance("result", result, ReadingResult, "a reading that was tried, such as trial.primary")
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)
-    step = share_step(evidence.customers, min_cell)
-    reading = trial.claim.reading(evidence.reading)
+    step = share_step(result.customers, min_cell)
+    reading = trial.claim.reading(result.reading_id)
     done = _DONE.get(reading.event, "counted") if isinstance(reading, EventReading) else "counted"
     rows: list[dict[str, Any]] = [
         {
@@ -75,11 +75,11 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
             "low": _band(s.low, i, step),
             "high": _band(s.high, i, step),
         }
-        for s in evidence.series
-        for i in _kept(s, evidence, min_cell)
+        for s in result.series
+        for i in _kept(s, result, min_cell)
     ]
-    banded = any(s.low for s in evidence.series)
-    where = region_of(trial, evidence) if evidence.unit is Unit.SHARE else None
+    banded = any(s.low for s in result.series)
+    where = region_of(trial, result) if result.unit is Unit.SHARE else None
     edges = [e for e in (where.edges if where else ()) if 0 < e < 1]
     top = (
         1.0
@@ -87,9 +87,9 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
     )
     last = max((r["day"] for r in rows), default=1)
-    x, axis = time_along("day", _origin_title(evidence, trial), last), shares_up()
+    x, axis = time_along("day", _origin_title(result, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
-    names = [s.name for s in evidence.series]
+    names = [s.name for s in result.series]
     colours, dashes = distinct_styles(names, (ORANGE, BLUE, GREEN))
     legend = alt.Legend(
         title=None,
@@ -136,12 +136,12 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         )
     title = "Day by day, the two side by side"
     if len(names) == 1:
-        title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
-    last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
+        title = f"{result.label[:1].upper()}{result.label[1:]}"
+    last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in result.series if s.x]
     description = "; ".join(
         f"{r['series']}: {Unit.SHARE.text(r['share'])} by day {r['day']:.0f}" for r in last_rows
     )
-    horizon = evidence.horizon_days
+    horizon = result.horizon_days
     beyond = (
         f"The number is that of day {horizon:,}; the curve goes on. "
         if horizon and last > horizon
@@ -157,14 +157,14 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
     )
 
 
-def _kept(series: Series, evidence: ReadingResult, min_cell: int) -> list[int]:
+def _kept(series: Series, result: ReadingResult, min_cell: int) -> list[int]:
     """Positions of a series between which enough customers left; none after which only a few did.
 
     How many are at risk a series does not say. On average they are the customers who left by the share that they are,
     and towards the end fewer: of series without a band, whose steps are as they were counted, half as many are taken.
     """
     many = (
-        [min(evidence.customers, evidence.events / series.y[-1])]
+        [min(result.customers, result.events / series.y[-1])]
         if series.y and series.y[-1] > 0
         else []
     )
@@ -185,8 +185,8 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
     return round_share(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
-def _origin_title(evidence: ReadingResult, trial: Trial) -> str:
-    reading = trial.claim.reading(evidence.reading)
+def _origin_title(result: ReadingResult, trial: Trial) -> str:
+    reading = trial.claim.reading(result.reading_id)
     match reading:
         case IncidenceReading(time_origin=TimeOrigin(history=history, level=level)):
             return f"days since {happening(trial.claim, history, level)}"
@@ -195,13 +195,14 @@ def _origin_title(evidence: ReadingResult, trial: Trial) -> str:
     return "days since the start"
 
 
-def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> Chart:
+def competing(causes: Mapping[str, Incidence], *, min_cell: int | None = None) -> Chart:
     """The incidences of competing causes, one on top of the other; what is above them has not happened yet.
 
     Args:
         causes: name to incidence, of one table, each with the others competing, as
             `cxresearch.curves.incidence_by_cause` makes.
-        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk; that of the curves when
+            not given.
 
     Returns:
         The chart; from the bottom in the order given.
@@ -220,7 +221,8 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     mapping_of(
         "causes", causes, Incidence, "incidences by cause, as incidence_after_bad gives them"
     )
-    arguments(min_cell=min_cell)
+    optional(min_cell=min_cell)
+    min_cell = min_cell_of(min_cell, *causes.values())
     clock = one_clock(causes)
     step = share_step(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
     given = {name: coarse(c, min_cell) for name, c in causes.items()}
@@ -309,14 +311,15 @@ def retention(
     curves: Mapping[str, Incidence],
     *,
     history: str = "bad moments so far",
-    min_cell: int = MIN_CELL,
+    min_cell: int | None = None,
 ) -> Chart:
     """The share not yet lost, over time, a curve per name.
 
     Args:
         curves: name to incidence, on one clock, as `cxresearch.incidence_by_level` makes; drawn as one minus incidence.
         history: what the names are levels of, for the title and the legend.
-        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk; that of the curves when
+            not given.
 
     Returns:
         The chart, with limits as bands.
@@ -334,7 +337,9 @@ def retention(
         Share of customers not lost yet, over time, by bad moments so far. 0: 54% (48% to 59%) by day 549
     """
     mapping_of("curves", curves, Incidence, "incidences by level, as incidence_by_level gives them")
-    arguments(history=history, min_cell=min_cell)
+    arguments(history=history)
+    optional(min_cell=min_cell)
+    min_cell = min_cell_of(min_cell, *curves.values())
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:

@@ -9,10 +9,10 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
-from cxresearch.disclosure.counts import MIN_CELL
+from cxresearch.disclosure.counts import min_cell_of
 from cxresearch.errors import EstimationError, NothingToDrawError, UnknownInTableError
 from cxresearch.estimators.results import CoxFit
-from cxresearch.utils.checks import arguments, mapping_of, optional
+from cxresearch.utils.checks import mapping_of, optional
 from cxresearch.utils.names_in_words import name_in_words, term_in_words
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
@@ -23,14 +23,15 @@ def hazard_ratios(
     fits: CoxFit | Mapping[str, CoxFit],
     features: Sequence[str] | None = None,
     *,
-    min_cell: int = MIN_CELL,
+    min_cell: int | None = None,
 ) -> Chart:
     """Hazard ratios on a log axis, a row per coefficient; with several fits, a row per coefficient and fit.
 
     Args:
         fits: from `cxresearch.cox` or `cxresearch.estimators.grouped_hazards`; or name to fit.
         features: show the coefficients of these features only; all when not given.
-        min_cell: a ratio that fewer departures may stand behind is not drawn; the caption names it.
+        min_cell: a ratio that fewer departures may stand behind is not drawn; the caption names it. That of the fits
+            when not given.
 
     Returns:
         The chart; its caption names the reference levels, the confidence level and the strata.
@@ -49,14 +50,14 @@ def hazard_ratios(
     """
     if not isinstance(fits, CoxFit):
         mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")
-    arguments(min_cell=min_cell)
-    optional(features=features)
+    optional(features=features, min_cell=min_cell)
     fits_by_name = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
+    least = min_cell_of(min_cell, *fits_by_name.values())
     if not 0 < len(fits_by_name) <= len(SERIES):
         raise EstimationError(
             f"between 1 and {len(SERIES)} fits can be drawn, were {len(fits_by_name)}"
         )
-    rows = _rows(fits_by_name, features, min_cell)
+    rows = _rows(fits_by_name, features, least)
     few = [
         t
         for t in _terms(fits_by_name, features)

@@ -43,12 +43,8 @@ def draw(result: Any, **options: Any) -> Any:
     return _DRAWN[kind](result, **options)
 
 
-def _hazard_ratios(fit: CoxFit, **options: Any) -> Any:
-    return hazard_ratios(fit, **{"min_cell": fit.min_cell, **options})
-
-
 def _incidence(curve: Incidence, **options: Any) -> Any:
-    return competing({curve.cause: curve}, **{"min_cell": curve.min_cell, **options})
+    return competing({curve.cause: curve}, **options)
 
 
 def _curves(curves: Curves, **options: Any) -> Any:
@@ -69,7 +65,7 @@ def _trial(trial: Trial, **options: Any) -> Any:
 
 
 _DRAWN: Mapping[type, Callable[..., Any]] = {
-    CoxFit: _hazard_ratios,
+    CoxFit: hazard_ratios,
     Curves: _curves,
     EffectOverTime: effect_over_time,
     Gaps: silences,

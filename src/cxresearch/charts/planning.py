@@ -38,6 +38,7 @@ def power(plan: Plan) -> Chart:
         How probable it is that the claim is decided rightly
     """
     instance("plan", plan, Plan, "a result of power")
+    plan = plan.publishable()
     several = len({p.days for p in plan.points}) > 1
     rows = []
     for points in plan.groups:

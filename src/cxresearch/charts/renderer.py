@@ -122,15 +122,15 @@ def _slim(svg: str) -> str:
 
 
 def _without_plain_groups(svg: str) -> str:
-    """Without groups that say nothing of what is in them."""
-    kept, told = [], []
+    """Without groups that have no attributes of their own."""
+    parts, has_attributes = [], []
     for part in re.split(r"(<g>|<g [^>]*[^/]>|</g>)", svg):
         if part.startswith("<g"):
-            told.append(part != "<g>")
-        if part == "<g>" or (part == "</g>" and not told.pop()):
+            has_attributes.append(part != "<g>")
+        if part == "<g>" or (part == "</g>" and not has_attributes.pop()):
             continue
-        kept.append(part)
-    return "".join(kept)
+        parts.append(part)
+    return "".join(parts)
 
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:

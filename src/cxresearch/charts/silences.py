@@ -36,6 +36,7 @@ def silences(gaps: Gaps) -> Chart:
         'Who comes back after a silence'
     """
     instance("gaps", gaps, Gaps, "what gaps gives")
+    gaps = gaps.publishable()
     if not gaps.silences:
         raise NothingToDrawError("the log is too short to tell who comes back after a silence")
     rows: list[Mapping[str, object]] = [

@@ -72,6 +72,7 @@ def specification_curve(curve: SpecificationCurve) -> Chart:
         The number under 2 combinations of definitions
     """
     instance("curve", curve, SpecificationCurve, "a result of specification_curve")
+    curve = curve.publishable()
     drawn = sorted(
         (s for s in curve.specifications if s.estimate is not None and _is_drawn(s)),
         key=lambda s: s.estimate.value if s.estimate else 0.0,

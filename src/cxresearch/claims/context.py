@@ -61,6 +61,11 @@ class RawEstimate:
     times: float = 1.0
     too_early: str = ""
 
+    @property
+    def why_withheld(self) -> str:
+        """Why the number must not decide, now or ever; empty if it may."""
+        return self.why_undecidable or self.too_early
+
 
 @dataclass(slots=True)
 class EvaluationContext:

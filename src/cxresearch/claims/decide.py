@@ -1,6 +1,6 @@
 """From an estimate to a verdict: an interval held against a region.
 
-The first of four steps: `decide` here, by the interval alone; `rivals.apply`, against other explanations;
+The first of four steps: `decide_reading` here, one number by itself; `rivals.apply`, against other explanations;
 `verdict_corrections.apply_requirements`, by the other readings of the claim; `verdict_corrections.adjust_multiplicity`,
 by how many claims are tried. `trial` and `evaluate` go through them.
 """
@@ -61,12 +61,33 @@ class IntervalDecision:
     Attributes:
         verdict: one of the four.
         reason: in plain words; may be empty.
-        p: the largest level at which the interval still straddles the edge that decides; NaN if there is no estimate.
+        estimate: what was held against the region.
+        region: that region.
+        ground: what the verdict rests on: the interval; that the number must not decide (``withheld``); or that a
+            number outside the region cannot contradict (``one-sided``).
     """
 
     verdict: Verdict
     reason: str
-    p: float
+    estimate: Estimate
+    region: Region
+    ground: Literal["interval", "withheld", "one-sided"] = "interval"
+
+    @property
+    def p(self) -> float:
+        """The largest level at which the interval still straddles the edge that decides.
+
+        NaN if there is no error, and 1 if the number must not decide. It is computed when it is asked for.
+        """
+        if self.ground == "withheld":
+            return 1.0
+        inside, outside, short = _place(self.estimate, self.region)
+        p_inside, p_outside, p_short = _p(self.estimate, self.region)
+        if inside:
+            return p_inside
+        if outside:
+            return min(p_outside, p_short)
+        return p_short if short else min(p_inside, p_outside, p_short)
 
 
 def parse_region(text: str, smallest_effect: float | None = None) -> Region:
@@ -109,6 +130,37 @@ def _value(text: str) -> float:
     return parts[0] / parts[1]
 
 
+def decide_reading(
+    result: Estimate, region: Region, *, withheld: str, why_not_contradicted: str
+) -> IntervalDecision:
+    """What the number of a reading decides by itself, before rivals and requirements.
+
+    Trials, analyses of rivals, specification curves and planning all decide a number here.
+
+    Args:
+        result: the number.
+        region: where the claim places it.
+        withheld: why the number must not decide, whatever it is; empty if it may.
+        why_not_contradicted: why a number outside the region does not contradict; empty if it does.
+    """
+    if withheld:
+        return IntervalDecision("undecided", withheld, result, region, "withheld")
+    decision = decide(result, region)
+    if decision.verdict == "contradicted" and why_not_contradicted:
+        return IntervalDecision("undecided", why_not_contradicted, result, region, "one-sided")
+    return decision
+
+
+def decide_control(result: Estimate, null_value: float) -> Verdict:
+    """What a negative control gives: supported if it makes no difference that shows.
+
+    Args:
+        result: the number of the control.
+        null_value: what it would be without any difference.
+    """
+    return "supported" if result.low <= null_value <= result.high else "contradicted"
+
+
 def decide(result: Estimate, region: Region) -> IntervalDecision:
     """Hold an interval against a region.
 
@@ -116,29 +168,19 @@ def decide(result: Estimate, region: Region) -> IntervalDecision:
     of the smallest effect that matters (a precise null contradicts). Undecided: otherwise.
     """
     inside, outside, short = _place(result, region)
-    p_inside, p_outside, p_short = _p(result, region)
+    verdict: Verdict
     if inside:
+        verdict = "supported"
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
-        return IntervalDecision("supported", reason, p_inside)
-    if outside:
-        return IntervalDecision("contradicted", "", min(p_outside, p_short))
-    if short:
-        return IntervalDecision(
-            "contradicted", "any effect is smaller than the smallest taken to matter", p_short
-        )
-    return IntervalDecision(
-        "undecided",
-        "the range includes values for and against the claim",
-        min(p_inside, p_outside, p_short),
-    )
-
-
-def interval_verdict(result: Estimate, region: Region) -> Verdict:
-    """The verdict of `decide` alone, where it is asked for many times."""
-    inside, outside, short = _place(result, region)
-    if inside:
-        return "supported"
-    return "contradicted" if outside or short else "undecided"
+    elif outside:
+        verdict, reason = "contradicted", ""
+    elif short:
+        verdict = "contradicted"
+        reason = "any effect is smaller than the smallest taken to matter"
+    else:
+        verdict = "undecided"
+        reason = "the range includes values for and against the claim"
+    return IntervalDecision(verdict, reason, result, region)
 
 
 def _place(result: Estimate, region: Region) -> tuple[bool, bool, bool]:

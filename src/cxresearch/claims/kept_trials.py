@@ -1,7 +1,7 @@
 """Trials kept between runs, so that a second look at the same data costs reading them from a file.
 
-They lie next to the tables of the same inputs, signed likewise. A trial is kept under a name made of all else that it
-depends on: the claim, the readings that were computed, the study's section on decisions, and `TRIALS`.
+They lie next to the tables of the same inputs, and are signed as these are. A trial is kept under a name made of all
+else that it depends on: the claim, the readings that were computed, the study's section on decisions, and `TRIALS`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cxresearch.study import Study
 # Raise this number when equal tables give another number, verdict or sentence than before, or when a field of a stored
 # class changes. Trials of another number are not read. A test in `tests/claims/test_kept_trials.py` fails if what is
 # stored of the sample study changes and this number does not.
-TRIALS = 8
+TRIALS = 9
 _LIBRARIES = ("cxresearch", "numpy", "scipy")
 _VALUES: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Value)}
 
@@ -58,7 +58,7 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     """A `Trial` without its claim, and the fingerprints of the tables that it rests on."""
 
     tables: dict[str, str]
-    readings: tuple[ReadingResult, ...]
+    results: tuple[ReadingResult, ...]
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: _Text
@@ -94,7 +94,7 @@ class KeptTrials:
             plain = msgspec.msgpack.decode(content, type=_Plain)
             trial = Trial(
                 claim=claim,
-                readings=plain.readings,
+                results=plain.results,
                 base_rate=plain.base_rate,
                 naive=plain.naive,
                 sentence=plain.sentence.sentence(),
@@ -124,7 +124,7 @@ class KeptTrials:
             return
         plain = _Plain(
             tables=dict(fingerprints),
-            readings=trial.readings,
+            results=trial.results,
             base_rate=trial.base_rate,
             naive=trial.naive,
             sentence=_Text.of(trial.sentence),

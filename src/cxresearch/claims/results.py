@@ -103,8 +103,8 @@ class ReadingResult(Result):
     """One reading of a claim, tried.
 
     Attributes:
-        claim: id of the claim.
-        reading: id of the reading.
+        claim_id: id of the claim.
+        reading_id: id of the reading.
         label: what the number is, in plain words.
         primary: whether the verdict on the claim rests on it.
         verdict: supported, contradicted, undecided or not testable; of the primary reading, as one of the family of
@@ -127,8 +127,8 @@ class ReadingResult(Result):
         code: why it is not testable, for programs: a key of `cxresearch.errors.NOT_TESTABLE`; else empty.
     """
 
-    claim: str
-    reading: str
+    claim_id: str
+    reading_id: str
     label: str
     primary: bool
     verdict: Verdict
@@ -163,9 +163,9 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
 
     Attributes:
         claim: the entry of the catalogue.
-        readings: one row per reading that was tried, the primary first.
+        results: one for each reading that was tried, the primary first.
         base_rate: what happens anyway; None if it could not be computed.
-        naive: what a naive analysis would have said; None likewise.
+        naive: what a naive analysis would have said; None if it could not be computed.
         sentence: the verdict in plain words; ``str()`` makes it text.
         sentence_if_open: what is said in its place if the verdict does not hold among the family of claims; empty
             once that is known.
@@ -187,7 +187,7 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
     """
 
     claim: Claim
-    readings: tuple[ReadingResult, ...]
+    results: tuple[ReadingResult, ...]
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: Sentence
@@ -202,7 +202,7 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
     @property
     def primary(self) -> ReadingResult:
         """The reading the verdict rests on."""
-        return self.readings[0]
+        return self.results[0]
 
     @property
     def verdict(self) -> Verdict:
@@ -233,18 +233,20 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
         return "; ".join(parts)
 
     def __getitem__(self, reading: str) -> ReadingResult:
-        """The evidence of a reading."""
-        return lookup({e.reading: e for e in self.readings}, reading, f"reading of {self.claim.id}")
+        """The result of a reading."""
+        return lookup(
+            {e.reading_id: e for e in self.results}, reading, f"reading of {self.claim.id}"
+        )
 
     def __iter__(self) -> Iterator[str]:
-        return iter([e.reading for e in self.readings])
+        return iter([e.reading_id for e in self.results])
 
     def __len__(self) -> int:
-        return len(self.readings)
+        return len(self.results)
 
     def to_polars(self) -> pl.DataFrame:
         """One row per reading: verdicts, estimate, limits, errors, p, counts; the warnings as one text."""
-        return _table(self.readings)
+        return _table(self.results)
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict in words, the readings and the reference values."""
@@ -255,7 +257,7 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
             "verdict_alone": self.verdict_alone,
             "sentence": str(self.sentence),
             "caution": str(self.caution),
-            "readings": plain(self.readings),
+            "readings": plain(self.results),
             "base_rate": plain(self.base_rate),
             "naive": plain(self.naive),
             "activity": plain(self.activity),
@@ -265,7 +267,7 @@ class Trial(Result, Mapping[str, ReadingResult], Drawable):
     def _repr_html_(self) -> str:
         rows = [
             (e.label, estimate_text(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}")
-            for e in self.readings
+            for e in self.results
         ]
         references = ((f"{name}: {b.label}", b) for name, b in self._reference_values())
         rows += [(label, b.unit.text(b.value), "–", "–") for label, b in references]
@@ -371,7 +373,7 @@ class Docket(Result, Mapping[str, Trial]):
                     **(_two_parts(t) if e.primary else _NO_PARTS),
                 }
                 for t in self.trials
-                for e in t.readings
+                for e in t.results
             ],
         }
 
@@ -504,8 +506,8 @@ def _row(e: ReadingResult) -> dict[str, Any]:
     if fixed is not None and fixed.interval == "anytime":
         fixed = at_one_look(fixed, fixed.level)
     return {
-        "claim": e.claim,
-        "reading": e.reading,
+        "claim": e.claim_id,
+        "reading": e.reading_id,
         "primary": e.primary,
         "verdict": e.verdict,
         "verdict_alone": e.verdict_alone,
@@ -531,9 +533,9 @@ def _row(e: ReadingResult) -> dict[str, Any]:
     }
 
 
-def _table(readings: Iterable[ReadingResult]) -> pl.DataFrame:
+def _table(results: Iterable[ReadingResult]) -> pl.DataFrame:
     """One row per reading, in columns that are the same for every claim."""
-    rows = [_row(e) | {"warnings": " ".join(e.warnings)} for e in readings]
+    rows = [_row(e) | {"warnings": " ".join(e.warnings)} for e in results]
     return pl.DataFrame(rows, schema_overrides=_KINDS, infer_schema_length=None)
 
 

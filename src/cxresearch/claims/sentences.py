@@ -62,7 +62,7 @@ def fill_sentence(
             edges=_edges(claim, reading),
         )
     if row.estimate is not None:
-        e, edges = row.estimate, _edges(claim, row.reading)
+        e, edges = row.estimate, _edges(claim, row.reading_id)
         values |= {
             "estimate": Amount(e.value, row.unit),
             "low": Limit(e.low, row.unit, edges, e.high),

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.decide import Verdict, decide
+from cxresearch.claims.decide import Verdict, decide_reading
 from cxresearch.claims.definitions import AS_GRADED, Alternatives, Definitions, find_alternatives
 from cxresearch.claims.evaluate import Progress, choose, deciding_readings
 from cxresearch.claims.kept_trials import TRIALS
@@ -175,7 +175,7 @@ class DefinitionStore:
                     return None
         return self._known.get(name)
 
-    def hold(self, name: str, specification: Specification) -> None:
+    def add(self, name: str, specification: Specification) -> None:
         """Keep a number for the next curve."""
         self._known[name] = specification
         if self._keep and (cache := self.cache):
@@ -321,6 +321,7 @@ def _curve(
         level=store.study.decision.level,
         with_rivals=rivals,
         specifications=specifications,
+        min_cell=store.study.info.min_cell,
     )
 
 
@@ -367,12 +368,15 @@ def _compute(
                 )
             else:
                 raw = compute(context, claim, context.adapt(claim, reading), variant)
-                verdict = decide(raw.estimate, asked.claimed_region).verdict
-                if raw.why_undecidable:
-                    verdict = "undecided"
+                decision = decide_reading(
+                    raw.estimate,
+                    asked.claimed_region,
+                    withheld=raw.why_withheld,
+                    why_not_contradicted=asked.why_not_contradicted,
+                )
                 result[d] = fill(
                     estimate=raw.estimate,
-                    verdict=verdict,
+                    verdict=decision.verdict,
                     customers=raw.customers,
                     events=raw.events,
                     lacks="",
@@ -383,7 +387,7 @@ def _compute(
         except EstimationError as e:
             lacks = f"a model that can be fitted: {describe_terms(claim, str(e))}"
             result[d] = fill(estimate=None, verdict="not testable", lacks=lacks)
-        store.hold(names[d], result[d])
+        store.add(names[d], result[d])
     return result
 
 
@@ -398,8 +402,6 @@ def _filled(
     customers: int = 0,
     events: int = 0,
 ) -> Specification:
-    if verdict == "contradicted" and asked.why_not_contradicted:
-        verdict = "undecided"
     return Specification(
         bad=d.bad,
         blackout_days=d.blackout_days,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -13,12 +13,14 @@ from cxresearch.claims.decide import Verdict
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.rivals.outcomes import finite
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import MIN_CELL, rests_on_enough, round_count, round_estimate
 from cxresearch.estimators.results import Estimate
 from cxresearch.utils.checks import lookup
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Drawable, Result, plain
+from cxresearch.utils.result import DISPLAY_ONLY, Drawable, Result, plain
 
 OWN = "as the study says"
+_FEW = "customers enough to be shown"
 _DAYS = ("blackout_days", "window_days", "horizon_days")
 
 
@@ -88,6 +90,7 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
         level: confidence level.
         with_rivals: whether verdicts are those of the whole rule, rival explanations included.
         specifications: one per combination.
+        min_cell: the smallest count that may be shown of it, set by the study.
 
     Example:
         >>> import cxresearch as cx
@@ -110,6 +113,42 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
     level: float
     with_rivals: bool
     specifications: tuple[Specification, ...]
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
+
+    def publishable(self) -> SpecificationCurve:
+        """As it may be shown: without numbers of too few customers, and with shares and counts rounded."""
+        return replace(
+            self, specifications=tuple(self._publishable(s) for s in self.specifications)
+        )
+
+    def _publishable(self, s: Specification) -> Specification:
+        e = s.estimate
+        if e is None:
+            return replace(s, events=0)
+        is_share = s.unit is Unit.SHARE
+        is_enough = rests_on_enough(
+            e.value,
+            e.low,
+            e.high,
+            is_share=is_share,
+            level=e.level,
+            min_cell=self.min_cell,
+            customers=s.customers,
+            events=s.events,
+        )
+        if not is_enough:
+            return replace(
+                s, estimate=None, verdict="not testable", lacks=_FEW, events=0, customers=0
+            )
+        customers = round_count(s.customers, self.min_cell)
+        if is_share:
+            edges = [edge for edge in (self.low, self.high) if 0 < edge < 1]
+            value, low, high = round_estimate(
+                e.value, e.low, e.high, customers=customers, edges=edges, min_cell=self.min_cell
+            )
+            e = replace(e, value=value, low=low, high=high)
+        events = round_count(s.events, self.min_cell)
+        return replace(s, estimate=e, customers=customers, events=events)
 
     def __getitem__(self, name: str) -> Specification:
         """The specification of that name: the definitions that differ from the study's own."""
@@ -265,8 +304,9 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
         return [(s.name, s.text, f"{SYMBOLS[s.verdict]} {s.verdict}") for s in ordered]
 
     def _repr_html_(self) -> str:
+        shown = self.publishable()
         return html_table(
-            f"{self.claim}: {self.label}", _HEADS, self._rows(), (*self.sentences, self.note)
+            f"{self.claim}: {self.label}", _HEADS, shown._rows(), (*shown.sentences, shown.note)
         )
 
     def __repr__(self) -> str:

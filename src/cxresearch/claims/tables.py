@@ -19,7 +19,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories.base import Clock
 from cxresearch.histories.timeline import Timeline
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.records.digest import digest_until
 from cxresearch.records.nearby import bring_near
 from cxresearch.records.records import Records, read_records
@@ -323,7 +323,7 @@ class TableStore:
             return self._lookback
         seen = self.audit.fact("customers seen only from after their start")
         days = self.window.last - self.window.first
-        few = isinstance(seen, Share) and seen.share > MOST_UNSEEN
+        few = isinstance(seen, CountOfTotal) and seen.share > MOST_UNSEEN
         return few and days > self.study.moments.lookback_days
 
     @property

@@ -22,7 +22,7 @@ from cxresearch.engines import Engine
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import NotTestable
 from cxresearch.records.audit import Audit
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records, columns_of, possible_grades_of, study_of
 from cxresearch.study import Study
@@ -131,7 +131,7 @@ def adapt_to_study(
     if missing := next(iter(_missing_columns(claim, reading, has).values()), ""):
         raise NotTestable("missing_column", missing)
     graded = {g: audit.fact(f"{g} moments") for g in GRADES}
-    nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}
+    nobody = {g for g, n in graded.items() if isinstance(n, CountOfTotal) and n.count == 0}
 
     def grade_of(name: str) -> str:
         return _grade_of(claim, name)
@@ -257,7 +257,7 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
     if isinstance(study, Records):
         has = study.available
         counts = {g: study.audit.fact(f"{g} moments") for g in GRADES}
-        possible = {g for g, n in counts.items() if not isinstance(n, Share) or n.count}
+        possible = {g for g, n in counts.items() if not isinstance(n, CountOfTotal) or n.count}
     else:
         reader = engine_named(engine) if isinstance(engine, str) else engine  # opens the log once
         has, possible = columns_of(settings, reader), set(possible_grades_of(settings, reader))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
-from cxresearch.claims.decide import Region, Verdict, decide, more_events
+from cxresearch.claims.decide import Region, Verdict, decide_reading, more_events
 from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
@@ -33,7 +33,7 @@ from cxresearch.claims.testability import missing_requirement
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_one_look
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 
 MORE_DATA = "; data on about "
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
@@ -72,7 +72,7 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     )
     return Trial(
         claim=claim,
-        readings=tuple(rows[r.id] for r in readings if not r.descriptive),
+        results=tuple(rows[r.id] for r in readings if not r.descriptive),
         base_rate=base,
         naive=naive,
         sentence=say(row),
@@ -173,19 +173,23 @@ def _decide(
 ) -> ReadingResult:
     """A reading decided by itself."""
     if reading.region is None:
-        return _evidence(claim, reading, "undecided", result)
+        return _reading_result(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if why := result.why_undecidable or result.too_early:
-        return _evidence(claim, reading, "undecided", result, reason=why, warnings=warnings)
     region = reading.claimed_region
-    decision = decide(result.estimate, region)
-    verdict, reason = decision.verdict, decision.reason
-    if verdict == "contradicted" and reading.why_not_contradicted:
-        verdict, reason = "undecided", reading.why_not_contradicted
-    elif verdict == "undecided":
+    decision = decide_reading(
+        result.estimate,
+        region,
+        withheld=result.why_withheld,
+        why_not_contradicted=reading.why_not_contradicted,
+    )
+    reason, p = decision.reason, None
+    if decision.ground != "withheld" and not math.isnan(decision.p):
+        p = decision.p
+    if decision.verdict == "undecided" and decision.ground == "interval":
         reason += _data_needed(reading, result, region)
-    p = None if math.isnan(decision.p) else decision.p
-    return _evidence(claim, reading, verdict, result, reason=reason, p=p, warnings=warnings)
+    return _reading_result(
+        claim, reading, decision.verdict, result, reason=reason, p=p, warnings=warnings
+    )
 
 
 def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> str:
@@ -207,10 +211,10 @@ def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> st
 
 
 def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> ReadingResult:
-    return _evidence(claim, reading, "not testable", lacks=lacks, code=code)
+    return _reading_result(claim, reading, "not testable", lacks=lacks, code=code)
 
 
-def _evidence(
+def _reading_result(
     claim: Claim,
     reading: AnyReading,
     verdict: Verdict,
@@ -224,8 +228,8 @@ def _evidence(
 ) -> ReadingResult:
     """A reading with its verdict; `result` is None, and `lacks` is the reason, where there is no number."""
     return ReadingResult(
-        claim=claim.id,
-        reading=reading.id,
+        claim_id=claim.id,
+        reading_id=reading.id,
         label=reading.label,
         primary=reading.primary,
         verdict=verdict,
@@ -252,7 +256,7 @@ def _evidence(
 
 def _warnings(context: EvaluationContext) -> tuple[str, ...]:
     unknown = context.store.audit.fact("unknown moments")
-    if isinstance(unknown, Share) and unknown.share > MANY_UNKNOWN:
+    if isinstance(unknown, CountOfTotal) and unknown.share > MANY_UNKNOWN:
         return (
             f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",
         )

@@ -52,7 +52,7 @@ def naive_differs(claim: Claim, rows: Mapping[str, ReadingResult]) -> bool:
         return False
     if primary.verdict == "undecided":
         return naive.verdict in ("supported", "contradicted")
-    where = claim.reading(naive.reading).claimed_region
+    where = claim.reading(naive.reading_id).claimed_region
     naive_verdict = (
         "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
     )
@@ -97,7 +97,7 @@ def _headline(trial: Trial, p: float, family: Family, alpha: float) -> Trial:
     is_judged = family.size > 1 and family.method != "none"
     is_open = is_decided and is_judged and p > max(alpha, row.p or 0.0)
     if not is_open:
-        return replace(trial, readings=(row, *trial.readings[1:]), sentence_if_open=Sentence())
+        return replace(trial, results=(row, *trial.results[1:]), sentence_if_open=Sentence())
     bar = (
         f"as one of {family.members}, at the level of the study divided by {family.size:,}"
         if family.is_alone
@@ -108,7 +108,7 @@ def _headline(trial: Trial, p: float, family: Family, alpha: float) -> Trial:
     sentence = trial.sentence_if_open.replace_values([("reason", Words(reason))])
     return replace(
         trial,
-        readings=(row, *trial.readings[1:]),
+        results=(row, *trial.results[1:]),
         sentence=sentence,
         sentence_if_open=Sentence(),
     )

@@ -4,8 +4,12 @@
 
     counts  one list of counts, and numbers made of them    tables  several counts of which sums are known
 
+Every display asks here: pages, what results show of themselves in JupyterLab, charts and their tooltips. No function
+has a limit of its own: it is `min_cell` of the study, which tables and results carry along.
+
 In `counts`:
 
+- `min_cell_of`: the limit of what is shown: as somebody asks for, else the strictest of the results;
 - `hide`: a list with a known total, None in place of small counts;
 - `merge_classes`: counts by number, neighbours merged until each is large enough;
 - `round_count`: a count to the nearest multiple of the smallest one shown;

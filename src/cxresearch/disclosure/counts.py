@@ -5,11 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
+from typing import Protocol
 
 MIN_CELL = 10  # where no study sets another, as in `settings.StudySection`
 
 
-def hide(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[int | None, ...]:
+class Limited(Protocol):
+    """A result that carries the smallest count that may be shown of it."""
+
+    @property
+    def min_cell(self) -> int:
+        """That count."""
+        ...
+
+
+def min_cell_of(given: int | None, *results: Limited) -> int:
+    """The smallest count that may be shown of results: what somebody asks for, else the strictest of their own limits.
+
+    Args:
+        given: what was asked for; None if nothing was.
+        results: what is shown; each has the limit of its study.
+    """
+    return max((r.min_cell for r in results), default=MIN_CELL) if given is None else given
+
+
+def hide(counts: Sequence[int], min_cell: int) -> tuple[int | None, ...]:
     """Counts that add up to a known total, with the small ones hidden.
 
     What is hidden can be had together, by subtraction. So further counts are hidden, the smallest first, until any of
@@ -32,7 +52,7 @@ def hide(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[int | None, .
     return tuple(None if i in hidden else n for i, n in enumerate(counts))
 
 
-def merge_classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tuple[str, int], ...]:
+def merge_classes(counts: Sequence[int], min_cell: int) -> tuple[tuple[str, int], ...]:
     """Counts by number, with neighbours put together until each class is large enough to show.
 
     Args:
@@ -61,7 +81,7 @@ def merge_classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tupl
     )
 
 
-def count_text(count: int | None, min_cell: int = MIN_CELL) -> str:
+def count_text(count: int | None, min_cell: int) -> str:
     """A count as a page shows it: rounded as `round_count` does, ``fewer than 10``, or that it is hidden."""
     return (
         "not shown"
@@ -72,7 +92,7 @@ def count_text(count: int | None, min_cell: int = MIN_CELL) -> str:
     )
 
 
-def round_count(count: float, min_cell: int = MIN_CELL) -> int:
+def round_count(count: float, min_cell: int) -> int:
     """A count to the nearest multiple of `min_cell`; no difference of two such counts gives a small one away.
 
     Two rounded counts differ by a multiple of `min_cell`. Where they are equal, the exact ones may differ by anything
@@ -82,13 +102,13 @@ def round_count(count: float, min_cell: int = MIN_CELL) -> int:
     return math.floor(count / min_cell + 0.5) * min_cell
 
 
-def about(count: int | None, min_cell: int = MIN_CELL) -> str:
+def about(count: int | None, min_cell: int) -> str:
     """A rounded count in a sentence: ``about 1,200``; where one customer may be shown, the exact one."""
     shown = count_text(count, min_cell)
     return shown if count is None or count < min_cell or min_cell == 1 else f"about {shown}"
 
 
-def part_of(count: float, total: float, min_cell: int = MIN_CELL) -> float:
+def part_of(count: float, total: float, min_cell: int) -> float:
     """The share that a count is of a total, made of the rounded numbers, so that it reveals no more than they do.
 
     Args:
@@ -103,7 +123,7 @@ def part_of(count: float, total: float, min_cell: int = MIN_CELL) -> float:
     return min(round_count(count, min_cell) / rounded, 1.0) if rounded else 0.0
 
 
-def rounding_note(min_cell: int = MIN_CELL) -> str:
+def rounding_note(min_cell: int) -> str:
     """What a reader needs to know of rounded counts; empty where they are exact."""
     return f"Counts are rounded to the nearest {min_cell}." if min_cell > 1 else ""
 
@@ -114,7 +134,7 @@ def round_estimate(
     high: float,
     *,
     customers: int,
-    min_cell: int = MIN_CELL,
+    min_cell: int,
     edges: Iterable[float] = (),
 ) -> tuple[float, float, float]:
     """An estimated share and its limits, to the nearest multiple of the share that `min_cell` customers are.
@@ -152,7 +172,7 @@ def _to_step(share: float, step: float, edges: Sequence[float]) -> float:
     return min(max(nearest[0], 0.0), 1.0)
 
 
-def readable_positions(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
+def readable_positions(counts: Iterable[float], min_cell: int) -> tuple[int, ...]:
     """Positions of a count that only grows, at which it may be read: at least `min_cell` lie between any two of them.
 
     Args:
@@ -167,7 +187,7 @@ def readable_positions(counts: Iterable[float], min_cell: int = MIN_CELL) -> tup
     return tuple(kept)
 
 
-def share_step(customers: float, min_cell: int = MIN_CELL) -> float:
+def share_step(customers: float, min_cell: int) -> float:
     """To what shares of so many customers are rounded, so that no difference of two gives a small count away.
 
     Args:
@@ -197,7 +217,7 @@ def rests_on_enough(
     *,
     is_share: bool,
     level: float = 0.95,
-    min_cell: int = MIN_CELL,
+    min_cell: int,
     customers: int | None = None,
     events: int | None = None,
 ) -> bool:
@@ -215,7 +235,7 @@ def rests_on_enough(
         level: confidence level of the limits.
         min_cell: the smallest count that may be shown.
         customers: behind the number, if that is known.
-        events: likewise.
+        events: cases behind the number, if that is known.
     """
     if any(n is not None and 0 < n < min_cell for n in (customers, events)):
         return False

@@ -49,7 +49,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class RetentionTable:
     """Where it is said who stayed and who left.
 
     Attributes:
@@ -135,13 +135,13 @@ def choose_log(tables: Sequence[TableFacts]) -> tuple[TableFacts | None, tuple[T
 
 def choose_retention(
     tables: Sequence[TableFacts], log: TableFacts | None
-) -> tuple[Retention | None, tuple[Retention, ...]]:
+) -> tuple[RetentionTable | None, tuple[RetentionTable, ...]]:
     """Where it is said who stayed and who left, and other places where it could be said.
 
     A table with a start and an end comes before one with a start whose ends stand in another table; a table with a row
     per customer before one with several.
     """
-    found: list[tuple[tuple[bool, bool], Retention]] = []
+    found: list[tuple[tuple[bool, bool], RetentionTable]] = []
     known = [(t, c) for t in tables if t is not log and (c := guess_customer(t)) is not None]
     for table, customer in known:
         start, end = guess_start(table), guess_end(table)
@@ -150,7 +150,10 @@ def choose_retention(
         several = customer.column.distinct < 0.98 * customer.column.filled
         if end is not None and end.name != start.name:
             found.append(
-                ((several, False), Retention(table=table, customer=customer, start=start, end=end))
+                (
+                    (several, False),
+                    RetentionTable(table=table, customer=customer, start=start, end=end),
+                )
             )
             continue
         for other, whose in known:
@@ -164,7 +167,7 @@ def choose_retention(
                 found.append(
                     (
                         (False, True),
-                        Retention(
+                        RetentionTable(
                             table=table,
                             customer=customer,
                             start=start,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cxresearch.drafting import roles
 from cxresearch.drafting.facts import ColumnFacts, TableFacts, plain
-from cxresearch.drafting.joins import Retention, find_joins
+from cxresearch.drafting.joins import RetentionTable, find_joins
 from cxresearch.drafting.log_sections import (
     write_null_words,
     write_source,
@@ -56,8 +56,8 @@ def write_activity(
 
 def write_contract(
     text: StudyText,
-    retention: Retention,
-    other_places: Sequence[Retention],
+    retention: RetentionTable,
+    other_places: Sequence[RetentionTable],
     log: TableFacts,
     of_log: Guess | None,
 ) -> None:
@@ -100,7 +100,7 @@ def write_contract(
     _describe_customers(text, table, taken)
 
 
-def _end_reason(retention: Retention) -> str:
+def _end_reason(retention: RetentionTable) -> str:
     c = retention.end.column
     return f"{retention.end.reason}, in {c.filled:,} of {c.rows:,} rows"
 
@@ -115,7 +115,7 @@ def _described(table: TableFacts, taken: Sequence[str]) -> tuple[ColumnFacts, ..
     )
 
 
-def _joined_end(text: StudyText, retention: Retention, described: Iterable[str]) -> None:
+def _joined_end(text: StudyText, retention: RetentionTable, described: Iterable[str]) -> None:
     table, other, whose = retention.table, retention.end_table, retention.end_customer
     assert other is not None
     assert whose is not None
@@ -151,7 +151,7 @@ def _overlap(log: TableFacts, of_log: Guess | None, table: TableFacts, who: Gues
     return f"; {shares[0]:.0%} of the customers of the log are found in it" if shares else ""
 
 
-def _cause(text: StudyText, retention: Retention, taken: list[str]) -> None:
+def _cause(text: StudyText, retention: RetentionTable, taken: list[str]) -> None:
     where = retention.end_table or retention.table
     guess = roles.guess_label(where, roles.CAUSE, most=50)
     if guess is None:

@@ -16,7 +16,7 @@
     coarse_curves  as they may be shown
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     parametric  models of lifelines                 extrapolation       time to leaving beyond the data
-    accelerated failure times, beside Cox           looks               limits that hold at every look
+    accelerated failure times, compared with Cox    looks               limits that hold at every look
     predicted   what a model predicts for a history
     effect_over_time  by age of the moment, by band of the clock
     balance     comparators weighted to be alike    results             what is returned

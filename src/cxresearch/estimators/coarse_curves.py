@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from cxresearch.disclosure.counts import MIN_CELL, readable_positions
+from cxresearch.disclosure.counts import readable_positions
 from cxresearch.estimators.results import Incidence
 
 
-def coarse(curve: Incidence, min_cell: int = MIN_CELL) -> Incidence:
+def coarse(curve: Incidence, min_cell: int) -> Incidence:
     """A curve with fewer steps: each stands for at least `min_cell` customers who left, and none lies where few are.
 
     The step of a curve times the customers at risk is how many left that day. So steps are put together, each drawn

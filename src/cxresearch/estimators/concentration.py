@@ -66,7 +66,7 @@ class Concentration(Result):
         moments: moments of all agents.
         bad: bad ones among them.
         part: of all moments that the worst agents make up.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     estimate: Estimate
@@ -228,7 +228,7 @@ class _Agents:
         moments: shape (2, A).
         bad: shape (2, A).
         moments_in: for each half, moments by agent and stratum, shape (A, S).
-        bad_in: likewise the bad ones.
+        bad_in: for each half, bad moments by agent and stratum, shape (A, S).
         ranked: shape (A,): whether an agent has moments enough.
     """
 

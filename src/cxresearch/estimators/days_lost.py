@@ -56,7 +56,7 @@ class DaysLost(Result):
         comparators_curve: shape (T,).
         comparators_low: shape (T,).
         comparators_high: shape (T,).
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     exposed: Estimate

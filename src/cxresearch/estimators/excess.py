@@ -212,7 +212,7 @@ def checked_comparison(
     min_at_risk: int,
     lead: int,
     terms: Sequence[str] | None,
-) -> Comparison:
+) -> WeightedCells:
     """A comparison that can be followed up to the horizon; args and errors as `excess`."""
     if cause not in table.causes:
         raise EstimationError(
@@ -232,7 +232,9 @@ def checked_comparison(
     if horizon > longest:
         raise ShortFollowUp(horizon, longest, after="the moment")
     number = table.causes.index(cause)
-    compared = Comparison(table, population, horizon=horizon, cause=number, lead=lead, terms=chosen)
+    compared = WeightedCells(
+        table, population, horizon=horizon, cause=number, lead=lead, terms=chosen
+    )
     if not compared.customers:
         raise nobody
     counted_clusters(population, *compared.events())
@@ -269,7 +271,7 @@ def _chosen(table: MatchedTable, terms: Sequence[str] | None) -> tuple[str, ...]
     return chosen
 
 
-class Comparison:
+class WeightedCells:
     """Exposed customers and their comparators by cell, and the weights of comparators.
 
     A cell is a stratum and day on which somebody was exposed; no other day counts. An exposed customer is left out

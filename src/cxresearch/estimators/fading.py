@@ -16,7 +16,7 @@ from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.fading_cells import Ages, Cells, cells_of
+from cxresearch.estimators.fading_cells import AgeCells, Ages, cells_of
 from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.intervals import FEW
 from cxresearch.estimators.results import Estimate, Result, estimate
@@ -38,7 +38,7 @@ _STEP = 1e-5  # of numerical derivatives
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Fitted:
-    """Parameters of a world.
+    """Parameters of a frailty model.
 
     Attributes:
         rates: shape (S, K): log baseline hazard per day, by stratum and piece of tenure.
@@ -61,8 +61,8 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class World:
-    """What is known of a world before its parameters: K pieces of tenure, I spans, J ages.
+class FrailtyModel:
+    """A model of leaving with frailty, before its parameters: K pieces of tenure, I spans, J ages.
 
     Attributes:
         piece: shape (I,): the piece that a span lies in.
@@ -81,7 +81,7 @@ class World:
     recent: Array
 
     @classmethod
-    def of(cls, cells: Cells, ages: Ages, recent: int) -> World:
+    def of(cls, cells: AgeCells, ages: Ages, recent: int) -> FrailtyModel:
         """Lay out the tenure of some cells, in pieces of about as many events each.
 
         Args:
@@ -241,8 +241,8 @@ class Fading(Result):
     Attributes:
         beyond: observed over implied: a ratio of hazard ratios; 1 if the effect is constant.
         observed: hazard at recent ages against older ones, by a Cox model stratified in time.
-        implied: what that model would give in the fitted world if the effect were constant.
-        theta: variance of frailty in that world, from 0 to 10.
+        implied: what that model would give in the fitted frailty model if the effect were constant.
+        theta: variance of frailty in that model, from 0 to 10.
         beta: its log hazard ratio of a moment, after the recent days.
         gamma: what its log hazard ratio has more in the recent days, for one and the same customer.
         events: departures at recent and older ages.
@@ -303,16 +303,16 @@ def beyond_selection(
             first level is no moment so far, bands such as ``0-7`` or ``366+`` are ages in days, others are left out.
         recent: the last recent day; a band must end there.
         older: recent ages are compared with those from there to this day; a band must end there, too. Ages beyond
-            help to fit the world.
+            help to fit the frailty model.
         subset: levels by feature that are looked at, such as at most one bad moment; they must hold the time before the
             moment.
-        strata: features with a baseline hazard each, in the comparison and in the world. What changes along a customer,
+        strata: features with a baseline hazard each, in the comparison and in the model. What changes along a customer,
             such as contact intensity, cannot be held equal: selection needs its past, which a table does not hold.
         cause: the event; other causes leave the risk set.
         level: confidence level.
 
     Returns:
-        The ratio, its limits symmetric on the log scale, by what each cluster moves in the comparison and in the world.
+        The ratio, its limits symmetric on the log scale, by what each cluster moves in the comparison and in the model.
         They do not say how far customers may be from a gamma
         distribution.
 
@@ -349,10 +349,10 @@ def beyond_selection(
     cells = cells_of(used, age, kinds.ages, tuple(strata), cause)
     if cells.exposure[..., 0].sum() == 0:
         raise NotTestable("nobody_at_risk", "customers at risk before such a moment")
-    world = World.of(cells, kinds.ages, recent)
-    top = world.fit(cells.exposure, cells.events)
-    implied = _by_selection(world, top.vector, cells.exposure, kinds)
-    influence = fit.influence[:, 0] - _implied_influence(world, top.vector, cells, kinds)
+    frailty = FrailtyModel.of(cells, kinds.ages, recent)
+    top = frailty.fit(cells.exposure, cells.events)
+    implied = _by_selection(frailty, top.vector, cells.exposure, kinds)
+    influence = fit.influence[:, 0] - _implied_influence(frailty, top.vector, cells, kinds)
     beyond = estimate(
         observed.value / float(np.exp(implied)),
         float(robust_error(influence)),
@@ -419,43 +419,45 @@ def _near(table: RiskTable, age: str, kinds: _Kinds, strata: Sequence[str]) -> R
     )
 
 
-def _by_selection(world: World, p: Array, exposure: Array, kinds: _Kinds) -> float:
-    """The log hazard ratio that selection alone gives: the comparison in a world whose effect is constant."""
+def _by_selection(frailty: FrailtyModel, p: Array, exposure: Array, kinds: _Kinds) -> float:
+    """The log hazard ratio that selection alone gives: the comparison in a frailty model whose effect is constant."""
     constant = p.copy()
     constant[-2] = 0.0
-    return _limit(exposure, world.along(exposure, constant, np.zeros_like(p))[0] * exposure, kinds)
+    return _limit(
+        exposure, frailty.along(exposure, constant, np.zeros_like(p))[0] * exposure, kinds
+    )
 
 
-def _implied_influence(world: World, p: Array, cells: Cells, kinds: _Kinds) -> Array:
+def _implied_influence(frailty: FrailtyModel, p: Array, cells: AgeCells, kinds: _Kinds) -> Array:
     """How much each cluster moves what selection gives: by the parameters, and by who is at risk; shape (G,)."""
     exposure, size = cells.exposure, len(p)
     low, high = _bounds(size)
-    score = world.slope(exposure, cells.events, p)
+    score = frailty.slope(exposure, cells.events, p)
     free = np.flatnonzero(~((p <= low) & (score < 0)) & ~((p >= high) & (score > 0)))
     curvature, moves = np.zeros((size, size)), np.zeros(size)
     for i in free:
         step = np.zeros(size)
         step[i] = _STEP * max(1.0, abs(p[i]))
         near, far = p + step, p - step
-        up, down = (world.slope(exposure, cells.events, q) for q in (near, far))
+        up, down = (frailty.slope(exposure, cells.events, q) for q in (near, far))
         curvature[i] = (down - up) / (2 * step[i])
-        up_to, down_to = (_by_selection(world, q, exposure, kinds) for q in (near, far))
+        up_to, down_to = (_by_selection(frailty, q, exposure, kinds) for q in (near, far))
         moves[i] = (up_to - down_to) / (2 * step[i])
     direction = np.zeros(size)
     part = curvature[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.abs(np.diag(part)), 1e-12))
     scaled = (part + part.T) / 2 / np.outer(scale, scale) + 1e-9 * np.eye(len(free))
     direction[free] = np.linalg.solve(scaled, moves[free] / scale) / scale
-    rate, along = world.along(exposure, p, direction)
-    by_exposure = _limit_slopes(world, p, exposure, kinds)
+    rate, along = frailty.along(exposure, p, direction)
+    by_exposure = _limit_slopes(frailty, p, exposure, kinds)
     return cells.flows.summed(by_exposure - rate * along, along, np.diff(cells.edges))
 
 
-def _limit_slopes(world: World, p: Array, exposure: Array, kinds: _Kinds) -> Array:
+def _limit_slopes(frailty: FrailtyModel, p: Array, exposure: Array, kinds: _Kinds) -> Array:
     """By how much what selection gives moves with a customer-day more in each cell; shape (S, I, J)."""
     constant = p.copy()
     constant[-2] = 0.0
-    rate = world.along(exposure, constant, np.zeros_like(p))[0]
+    rate = frailty.along(exposure, constant, np.zeros_like(p))[0]
     x = _limit(exposure, rate * exposure, kinds)
     a, b = (exposure[..., k].sum(axis=-1) for k in (kinds.recent, kinds.older))
     soon, late = ((rate * exposure)[..., k].sum(axis=-1) for k in (kinds.recent, kinds.older))

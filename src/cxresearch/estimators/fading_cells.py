@@ -33,7 +33,7 @@ class Ages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
+class AgeCells:
     """Customer-days at risk and events by stratum, span of tenure and age.
 
     Attributes:
@@ -99,7 +99,9 @@ class CellFlows:
         return add_up(self.place, self.groups, 1, contributions)[:, 0]
 
 
-def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], cause: str) -> Cells:
+def cells_of(
+    table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], cause: str
+) -> AgeCells:
     """Sum a table on the tenure clock into cells.
 
     Args:
@@ -139,4 +141,4 @@ def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], ca
 
     before = np.cumsum(summed(landed.net), axis=1)[:, :-1]
     exposure = before * np.diff(edges)[:, None] + summed(landed.net * landed.part)[:, 1:]
-    return Cells(exposure, summed(landed.events)[:, 1:], edges, landed)
+    return AgeCells(exposure, summed(landed.events)[:, 1:], edges, landed)

@@ -34,7 +34,7 @@ class ModelComparison(Result):
         a: terms of the first.
         b: terms of the second.
         p_a: whether the first adds to a model that has the second: p of a robust Wald test.
-        p_b: likewise the second, given the first.
+        p_b: whether the second adds to a model that has the first: p of a robust Wald test.
         joint: the model with both.
         events: how many.
     """

@@ -14,7 +14,7 @@ Bools = NDArray[np.bool_]
 _DIVERGED = (
     12.0  # a log hazard ratio that nobody will observe: the likelihood rises without a maximum
 )
-# likewise, of a column that is only held equal: less than 1e-6, or 1/1000, of its weight is left
+# the same bound of a column that is only held equal: less than 1e-6, or 1/1000, of its weight is left
 _HELD_BOUNDS = (16.0, 8.0)
 _MOST_APART = 20.0  # log hazard ratio between two who leave: beyond it, sums over those at risk lose their digits
 _FIRTH_TOLERANCE = (
@@ -71,9 +71,9 @@ def maximise_within(
 
     Args:
         x: as in `maximise`.
-        customers: likewise.
-        ties: likewise.
-        start: likewise.
+        customers: as in `maximise`.
+        ties: as in `maximise`.
+        start: as in `maximise`.
         bounds: shape (p,): the largest log hazard ratio that each column may make; infinite for none.
 
     Returns:
@@ -123,8 +123,8 @@ def maximise_penalised(
 
     Args:
         x: as in `maximise`.
-        customers: likewise.
-        ties: likewise.
+        customers: as in `maximise`.
+        ties: as in `maximise`.
         start: shape (p,); zero if left out.
 
     References:

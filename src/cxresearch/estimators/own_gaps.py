@@ -56,7 +56,7 @@ class OwnGaps(Result):
         customers: whose contacts differ in what is asked about.
         gaps: that the model rests on.
         ended: gaps that ended with a contact.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     slowness: Estimate

@@ -275,7 +275,7 @@ def _score(s: Sums, over: TieTerms) -> tuple[Array, Array]:
 
 
 def _products(s: Sums, over: TieTerms) -> NDArray[np.float64]:
-    """What the information has less than Σ A · Σ r x xᵀ over those at risk and B likewise; shape (K, p, p)."""
+    """What is subtracted from Σ A · Σ r x xᵀ (over those at risk) and from its B term in the information; (K, p, p)."""
     rows, S1 = over.tied, s.risk[..., 1:]
     Q1 = s.event[:, rows, 1:]
     cross = (S1[:, rows] * over.D[:, rows, None]).swapaxes(1, 2) @ Q1

@@ -106,7 +106,7 @@ class Proportionality(Result):
         """Coefficients averaged over spans of time with about as many events each, for a chart.
 
         Args:
-            bins: how many spans; fewer where a span would have less than ten events, or times are tied.
+            bins: how many spans; fewer where a span would have less than `min_cell` events, or times are tied.
             level: confidence level of the limits, which rest on the model.
 
         Returns:
@@ -118,12 +118,12 @@ class Proportionality(Result):
         """
         bins, level = whole_number("bins", bins, 1), fraction("level", level)
         total = int(self.events.sum())
-        share = total / max(1, min(bins, total // MIN_CELL))
+        share = total / max(1, min(bins, total // self.min_cell))
         ends: list[int] = []
         upto = np.concatenate([[0], np.cumsum(self.events)])
         for i, reached in enumerate(upto[1:].tolist()):  # ties stay together
             before = int(upto[ends[-1] + 1]) if ends else 0
-            if reached - before >= share and total - reached >= MIN_CELL:
+            if reached - before >= share and total - reached >= self.min_cell:
                 ends.append(i)
         ends.append(len(self.times) - 1)
         starts = [0, *(i + 1 for i in ends[:-1])]

@@ -121,14 +121,14 @@ def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
+class ExposureCells:
     """Exposure and events, each of shape (strata, intervals, patterns)."""
 
     exposure: Array
     events: Array
 
 
-def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
+def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> ExposureCells:
     """Sum the flows of a table into cells.
 
     Args:
@@ -144,7 +144,7 @@ def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
 
     pieces = [flows_in(laid, cause, a, b) for a, b in pairwise(edges)]
     days, exits = (np.stack([summed(p[i]) for p in pieces], axis=1) for i in (0, 1))
-    return Cells(days, exits)
+    return ExposureCells(days, exits)
 
 
 def flows_in(laid: Layout, cause: str, first: int, last: int) -> tuple[Array, Array]:

@@ -28,7 +28,7 @@ from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import DISPLAY_ONLY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Share(Result):
     """A share of customers.
 
@@ -44,12 +44,19 @@ class Share(Result):
     total: int = field(repr=False)
     min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
+    @property
+    def _is_small(self) -> bool:
+        """Whether the count, or that of the others, must not follow from the share and the total."""
+        return any(0 < n < self.min_cell for n in (self.count, self.total - self.count))
+
+    def __repr__(self) -> str:
+        shown = "not shown" if self._is_small else str(self.estimate)
+        return f"Share({shown} of {about(self.total, self.min_cell)} customers)"
+
     def _repr_html_(self) -> str:
         e = self.estimate
         row = (
-            f"{e.value:z.1%}",
-            f"{e.low:z.1%}",
-            f"{e.high:z.1%}",
+            *("not shown" if self._is_small else f"{v:z.1%}" for v in (e.value, e.low, e.high)),
             count_text(self.count, self.min_cell),
             count_text(self.total, self.min_cell),
         )

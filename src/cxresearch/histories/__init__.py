@@ -15,7 +15,7 @@ engine, a file or the origin of a clock.
     timeline  the walk along all customers, on days or contacts
 """
 
-from cxresearch.histories.base import History, Past, Run
+from cxresearch.histories.base import History, Past, RunningColumns
 from cxresearch.histories.counts import (
     bad_count,
     contact_count,
@@ -49,7 +49,7 @@ from cxresearch.histories.shares import graded_share, problem_share
 __all__ = [
     "History",
     "Past",
-    "Run",
+    "RunningColumns",
     "age_of_last",
     "age_since",
     "bad_count",

@@ -112,7 +112,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunningColumns:
     """The running columns of a history, as its ``code`` sees them after a tick.
 
     Attributes:
@@ -194,7 +194,7 @@ class History:
     required_columns: tuple[str, ...]
     updates: Callable[[Past], list[Frame]]
     fold: Mapping[str, Fold]
-    code: Callable[[Run], nw.Expr]
+    code: Callable[[RunningColumns], nw.Expr]
     grades: tuple[int, ...] | None = None
     cumulative: bool = False
     walk: str = ""

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.histories.base import History, Past, Run, band, band_names
+from cxresearch.histories.base import History, Past, RunningColumns, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 from cxresearch.utils.checks import arguments, flag, one_of, optional, whole_number
 
@@ -85,7 +85,7 @@ def _graded(
         hits = past.graded.filter(nw.col("grade").is_in(codes))
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         seen = band(run.column("n"), edges)
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
@@ -209,7 +209,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     def updates(past: Past) -> list[Frame]:
         return [past.moments.select("customer", "tick", n=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
@@ -256,7 +256,7 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
             hits = hits.filter(nw.col(column) == value)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         seen = band(run.column("n"), edges)
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
@@ -333,7 +333,7 @@ def contacts_within(
             ]
         return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         blind = (run.left_truncated == 1) & (run.column("full") == 0)
         return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
 
@@ -420,7 +420,7 @@ def moments_at(
         hits = past.moments.filter((nw.col("grade") == code) & there)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         seen = band(run.column("n"), edges)
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.histories.base import LONG_BEFORE, History, Past, Run, band, band_names
+from cxresearch.histories.base import LONG_BEFORE, History, Past, RunningColumns, band, band_names
 from cxresearch.records.contacts import BAD
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.utils.checks import arguments
@@ -71,7 +71,7 @@ def household_exits(cause: str = "defection") -> History:
             ),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         left = nw.when(run.column("left") > 0).then(nw.lit(2)).otherwise(nw.lit(1))
         return nw.when(run.column("others") > 0).then(left).otherwise(nw.lit(0))
 
@@ -135,7 +135,7 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
             blind.select("customer", always.alias("tick"), hidden=nw.lit(1)),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         count = band(run.column("n"), tuple(edges))
         return nw.when(run.column("hidden") > 0).then(nw.lit(len(levels) - 1)).otherwise(count)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.histories.base import History, Past, Run
+from cxresearch.histories.base import History, Past, RunningColumns
 
 
 def within_lookback(history: History, days: int) -> History:
@@ -47,8 +47,8 @@ def within_lookback(history: History, days: int) -> History:
             )
         return [*made, *gone]
 
-    def level(run: Run) -> nw.Expr:
-        return history.code(Run(run.column, run.day, nw.lit(0)))
+    def level(run: RunningColumns) -> nw.Expr:
+        return history.code(RunningColumns(run.column, run.day, nw.lit(0)))
 
     return replace(
         history,

@@ -11,7 +11,7 @@ from cxresearch.histories.base import (
     DAY,
     History,
     Past,
-    Run,
+    RunningColumns,
     events_of_kind,
     graded_instant,
     instant,
@@ -86,7 +86,7 @@ def first_problem(quick_hours: int = 48) -> History:
             _rise(resolutions, how),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         negated_state = run.column("negated_state")
         state = nw.when(negated_state.is_null()).then(nw.lit(0)).otherwise(0 - negated_state)
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
@@ -156,7 +156,7 @@ def problem_state(quick_hours: int = 48) -> History:
             ),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         late = nw.when(run.column("late") > 0).then(nw.lit(2)).otherwise(nw.lit(1))
         how = nw.when(run.column("end") % 2 == 0).then(nw.lit(4)).otherwise(nw.lit(3))
         some = nw.when(run.column("open") > 0).then(late).otherwise(how)
@@ -232,7 +232,7 @@ def problem_severity(first: bool = False) -> History:
     def updates(past: Past) -> list[Frame]:
         return [events_of_kind(past, "problem").select("customer", "tick", last=graded_instant())]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
 
     fold: dict[str, Fold] = {"last": "min" if first else "last"}
@@ -276,7 +276,7 @@ def had_gesture() -> History:
             events_of_kind(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         made = (
             nw.when(run.column("gesture") >= run.column("problem"))
             .then(nw.lit(2))
@@ -322,7 +322,7 @@ def informed_before_problem() -> History:
         last = graded_instant() * 2 + nw.col("informed")
         return [events_of_kind(past, "problem").select("customer", "tick", last=last)]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
     return History(
@@ -336,7 +336,7 @@ def informed_before_problem() -> History:
     )
 
 
-def _since_seen(run: Run, column: str, n_levels: int, level: nw.Expr) -> nw.Expr:
+def _since_seen(run: RunningColumns, column: str, n_levels: int, level: nw.Expr) -> nw.Expr:
     """The level, after the first update; before it the first one, or the last one where that cannot be known."""
     none = nw.when(run.left_truncated == 1).then(nw.lit(n_levels - 1)).otherwise(nw.lit(0))
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
@@ -396,7 +396,7 @@ def bad_then_good(days: int = 14) -> History:
             for name, frame in firsts.items()
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         good = nw.when(run.column("good") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         some = nw.when(run.column("bad") > 0).then(nw.lit(3)).otherwise(good)
         seen = nw.when(run.column("flip") > 0).then(nw.lit(2)).otherwise(some)
@@ -445,7 +445,7 @@ def has_posted() -> History:
             events_of_kind(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 

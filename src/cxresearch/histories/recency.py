@@ -16,7 +16,7 @@ from cxresearch.histories.base import (
     ContactClock,
     History,
     Past,
-    Run,
+    RunningColumns,
     band,
     event_kind_code,
     events_of_kind,
@@ -52,7 +52,7 @@ def last_grade() -> History:
         # order and grade in one integer: the last contact is a maximum, and ties need no rule
         return [past.graded.select("customer", "tick", last=graded_instant())]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         last = run.column("last")
         none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(last % len(GRADES) + 1)
@@ -104,7 +104,7 @@ def first_contact(grade: str = "bad") -> History:
         same = nw.when(nw.col("first") % len(GRADES) == code).then(nw.lit(1)).otherwise(nw.lit(2))
         return [first.select("customer", "tick", first=same)]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         return (
             nw.when(run.left_truncated == 1)
             .then(nw.lit(len(levels) - 1))
@@ -171,7 +171,7 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
             first.select("customer", ages.alias("tick"), aged=nw.lit(1)),
         ]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         came = run.column("came")
         old = (
             nw.when(run.day + 1 - run.column("day") > fresh_days)
@@ -336,7 +336,7 @@ def gap_before(edges: tuple[int, ...] = (7, 30, 60, 90)) -> History:
         gap = (nw.col("day") - nw.col("cx_before")).cast(nw.Int64)
         return [x.select("customer", "tick", gap=gap)]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         gap = run.column("gap")
         none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         seen = 1 + band(gap, tuple(e + 1 for e in edges))
@@ -391,7 +391,7 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
         ]
         return [own.select("customer", "tick", last=graded_instant()), *ageing]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         last = run.column("last")
         grade = last % len(GRADES)
         second = (last - grade) // len(GRADES)
@@ -447,7 +447,7 @@ def calendar_month(first: int, months: int) -> History:
             later.append(there.select("customer", tick.alias("tick"), month=nw.lit(k)))
         return [born, *later]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         return nw.when(run.column("month").is_null()).then(nw.lit(0)).otherwise(run.column("month"))
 
     return History(
@@ -513,7 +513,7 @@ def _age(
         ]
         return [result.select("customer", "tick", last=nw.col("day").cast(nw.Int64)), *ageing]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         last = run.column("last")
         age = run.day + 1 - last
         none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.histories.base import History, Past, Run, band, graded_instant
+from cxresearch.histories.base import History, Past, RunningColumns, band, graded_instant
 from cxresearch.records.contact_attributes import SCORE_STEPS
 
 _FIFTHS = 5
@@ -40,7 +40,7 @@ def worst_score() -> History:
     def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", worst=nw.col("score"))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         worst = run.column("worst")
         seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
         return nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
@@ -80,7 +80,7 @@ def mean_score() -> History:
     def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", total=nw.col("score"), n=nw.lit(1))]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         total, n = run.column("total"), run.column("n")
         fifth = sum(((total >= e * n).cast(nw.Int64) for e in _EDGES), start=nw.lit(1))
         seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
@@ -121,7 +121,7 @@ def last_score() -> History:
         last = graded_instant() * (SCORE_STEPS + 1) + nw.col("score")
         return [_scored(past).select("customer", "tick", last=last)]
 
-    def level(run: Run) -> nw.Expr:
+    def level(run: RunningColumns) -> nw.Expr:
         last = run.column("last")
         none = nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
         return (

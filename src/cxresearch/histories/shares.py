@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.histories.base import History, Past, Run, band, events_of_kind
+from cxresearch.histories.base import History, Past, RunningColumns, band, events_of_kind
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
 from cxresearch.utils.checks import arguments, optional
@@ -178,7 +178,7 @@ def problem_share(treatment: str) -> History:
     )
 
 
-def _level(run: Run) -> nw.Expr:
+def _level(run: RunningColumns) -> nw.Expr:
     n = run.column("n")
     # a look-back may forget a problem before the gesture that followed it
     hits = nw.min_horizontal(run.column("hits"), n)

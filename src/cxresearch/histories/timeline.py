@@ -15,7 +15,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame
 from cxresearch.engines.windows import Along, Fold
 from cxresearch.errors import EstimationError
-from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
+from cxresearch.histories.base import Clock, ContactClock, History, Past, RunningColumns
 from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
 from cxresearch.records.dated_events import no_dated_events
 
@@ -141,7 +141,7 @@ class Timeline:
         contact = isinstance(self.clock, ContactClock)
         x = self._run(history)
         day = self.clock.day(nw.col("tick")) - history.lead
-        level = history.code(Run(nw.col, day, nw.col("left_truncated")))
+        level = history.code(RunningColumns(nw.col, day, nw.col("left_truncated")))
         x = x.select("customer", "tick", level=level.cast(nw.Int32))
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)

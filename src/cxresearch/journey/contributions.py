@@ -18,7 +18,7 @@ from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories import contacts_within
 from cxresearch.histories.counts import moments_at
-from cxresearch.journey.touchpoints import Place, counted, strata_of
+from cxresearch.journey.touchpoints import TouchpointGroup, counted, strata_of
 from cxresearch.records.records import Records
 from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
@@ -35,7 +35,8 @@ class Contributions:
         table: the risk table; feature ``at0`` is about bad moments at the first place, and so on.
         fit: the model; None if there can be none.
         shares: share of the defections, by place; None where the data cannot give it.
-        ratios: hazard ratio of a bad moment there so far against none, by place; None likewise.
+        ratios: hazard ratio of a bad moment there so far against none, by place; None where the data
+            cannot give it.
         lacks: what the study lacks for a place; empty where it lacks nothing.
         level: confidence level of all intervals together.
         level_each: confidence level of each.
@@ -63,7 +64,7 @@ class Contributions:
         )
 
 
-def contributions(records: Records, places: Sequence[Place]) -> Contributions:
+def contributions(records: Records, places: Sequence[TouchpointGroup]) -> Contributions:
     """Weigh places against each other.
 
     The model holds the contacts of the last 90 days equal and compares within the segment: Cox on days, the model for

@@ -28,7 +28,7 @@ from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.histories import History
 from cxresearch.histories.counts import moments_at
-from cxresearch.journey.touchpoints import MOST, Place, places_of
+from cxresearch.journey.touchpoints import MOST, TouchpointGroup, places_of
 from cxresearch.records.records import Records, study_of
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments
@@ -49,9 +49,10 @@ class MomentCost(Result):
         lost: days lost and the two curves; None where the data cannot give them.
         first_moments: customers with such a first moment, of those seen from their start.
         per_month: first moments a month.
-        days_per_month: customer-days, what is lost per moment times moments a month; None likewise.
+        days_per_month: customer-days, what is lost per moment times moments a month; None where the data
+            cannot give it.
         money_per_moment: in the currency of the study; None where it gives no value, or there are no days.
-        money_per_month: likewise.
+        money_per_month: the same for all moments of a month.
         lacks: what the study lacks; empty where it lacks nothing.
     """
 
@@ -187,7 +188,7 @@ def moment_costs(
     )
 
 
-def _places(store: TableStore, most: int) -> tuple[Place, ...]:
+def _places(store: TableStore, most: int) -> tuple[TouchpointGroup, ...]:
     """The touchpoints with a name of their own; none where the log names none that is frequent enough."""
     if "touchpoint" not in store.available:
         return ()
@@ -198,7 +199,7 @@ def _places(store: TableStore, most: int) -> tuple[Place, ...]:
 
 
 def _histories(
-    own: Mapping[str, History], place: Place, places: tuple[Place, ...]
+    own: Mapping[str, History], place: TouchpointGroup, places: tuple[TouchpointGroup, ...]
 ) -> dict[str, History]:
     others = tuple(p for other in places if other is not place for p in other.positions)
     bad = {_THERE: moments_at(place.positions)}

@@ -50,9 +50,12 @@ class MomentSummary(Result, Drawable):
         customers_by_bad: shape (K,): customers in each class.
         min_cell: the smallest count shown.
         employees: who are named in the log; None if it was not read with ``agent``.
-        employee_days: days on which an employee had a moment, of all employees together; None likewise.
-        per_employee_day: moments with a named employee, on a day on which that employee had any; None likewise.
-        by_employee: shape (4,): moments with a named employee, by grade; None where hidden; empty likewise.
+        employee_days: days on which an employee had a moment, of all employees together; None
+            if the log was not read with ``agent``.
+        per_employee_day: moments with a named employee, on a day on which that employee had any;
+            None if the log was not read with ``agent``.
+        by_employee: shape (4,): moments with a named employee, by grade; None where hidden; empty
+            if the log was not read with ``agent``.
     """
 
     moments: int = field(repr=False)

@@ -12,7 +12,7 @@ from cxresearch.estimators.results import Estimate
 from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
     MOST,
-    Place,
+    TouchpointGroup,
     attribute_records,
     first_days,
     has_column,
@@ -66,7 +66,7 @@ class WeakestPoint(Result):
         return html_table(self.sentence, ("what", "is"), rows)
 
 
-def weakest_point(places: Sequence[Place], result: Contributions) -> WeakestPoint:
+def weakest_point(places: Sequence[TouchpointGroup], result: Contributions) -> WeakestPoint:
     """Name the single touchpoint with the largest share among those whose interval lies above zero.
 
     Each other share is compared with it by the interval of their difference. That needs no allowance for having picked
@@ -170,7 +170,8 @@ class Touchpoint(Result):
         levels: shape (7,): moments of each level of service, criminal to unbelievable, and unknown; None where hidden;
             empty where the log has no levels.
         share: of the defections that goes with bad moments there; None where the data cannot give it.
-        hazard_ratio: of customers with a bad moment there so far against those without; None likewise.
+        hazard_ratio: of customers with a bad moment there so far against those without; None where the data
+            cannot give it.
         lacks: what the study lacks for these two; empty where it lacks nothing.
     """
 
@@ -396,7 +397,9 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
     )
 
 
-def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float | None], ...]:
+def in_order(
+    records: Records, *, most: int = MOST
+) -> tuple[tuple[TouchpointGroup, float | None], ...]:
     """The touchpoints with the median day of first contact, in that order; what is no single touchpoint comes last."""
     places = places_of(records, "touchpoint", most=most)
     result = zip(places, first_days(records, "touchpoint", places), strict=True)
@@ -405,7 +408,7 @@ def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float 
     )
 
 
-def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
+def _owners(records: Records, places: Sequence[TouchpointGroup]) -> tuple[tuple[str, ...], ...]:
     """Who is responsible for enough moments of each place to be shown, most first."""
     if not has_column(records, "owner"):
         return ((),) * len(places)

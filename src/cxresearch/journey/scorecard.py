@@ -13,7 +13,13 @@ from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import cells_to_hide
 from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
 from cxresearch.estimators.results import Estimate, wilson
-from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
+from cxresearch.journey.touchpoints import (
+    MOST,
+    TouchpointGroup,
+    attribute_records,
+    has_column,
+    places_of,
+)
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
 from cxresearch.study import Study
@@ -206,7 +212,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
 
 
 def _column(
-    records: Records, by: str, expectation: str, places: Sequence[Place], level: float
+    records: Records, by: str, expectation: str, places: Sequence[TouchpointGroup], level: float
 ) -> list[tuple[int | None, Estimate | None]]:
     """Moments answered and share kept, by place, those of all last."""
     min_cell = records.study.info.min_cell

@@ -91,7 +91,7 @@ _NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TouchpointGroup:
     """A touchpoint, or several that are too rare to be shown separately.
 
     Attributes:
@@ -112,7 +112,9 @@ class Place:
         return len(self.positions) == 1 and self.positions[0] != _NOWHERE
 
 
-def places_of(records: Records, attribute: str, *, most: int | None = None) -> tuple[Place, ...]:
+def places_of(
+    records: Records, attribute: str, *, most: int | None = None
+) -> tuple[TouchpointGroup, ...]:
     """The values of  a contact attribute that is a text, with the rare ones put together, by the number of moments.
 
     A value with fewer moments or customers than the study may show goes with the others of that kind; if all these
@@ -135,8 +137,8 @@ def places_of(records: Records, attribute: str, *, most: int | None = None) -> t
         kept = kept[: most - 1]
     rare = [p for p in frequent if p not in kept]
 
-    def together() -> Place:
-        return Place(
+    def together() -> TouchpointGroup:
+        return TouchpointGroup(
             _label(rare, names),
             tuple(sorted(rare)),
             sum(moments[p] for p in rare),
@@ -152,12 +154,12 @@ def places_of(records: Records, attribute: str, *, most: int | None = None) -> t
             "too_few",
             f"a {attribute} with at least {min_cell} moments of at least {min_cell} customers",
         )
-    alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
+    alone = [TouchpointGroup(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))
 
 
 def first_days(
-    records: Records, attribute: str, places: Sequence[Place]
+    records: Records, attribute: str, places: Sequence[TouchpointGroup]
 ) -> tuple[float | None, ...]:
     """Median day of tenure on which customers first had a contact at each place.
 
@@ -229,7 +231,7 @@ _Split = tuple[int | None, ...]
 
 
 def splits(
-    records: Records, places: Sequence[Place]
+    records: Records, places: Sequence[TouchpointGroup]
 ) -> tuple[tuple[_Split, ...], tuple[_Split, ...]]:
     """Moments of each place by grade and by level of service, small ones hidden; no levels where the log lacks them.
 

@@ -35,7 +35,7 @@ class Choices(Result):
     """What can be chosen of each definition.
 
     Attributes:
-        own: as the study says.
+        own: the study's own definitions.
         bad: conditions, from the narrowest to the widest, the study's own among them; any other can be written.
         blackout_days: in order.
         horizon_days: in order; (0,) where the claim's number has no horizon.

@@ -31,7 +31,7 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
 
     Attributes:
         about: the claim, its number and its region, in words and edges.
-        choices: what can be chosen of each definition, and what the study says.
+        choices: what can be chosen of each definition, and the study's own definition.
         asked: the definitions that were chosen last.
         answer: the number and the verdict under them, and the definitions that they belong to; empty while there are
             none.

@@ -189,6 +189,7 @@ def power(
         points=tuple(points),
         se_study=own_error,
         se_simulated=simulated_error,
+        min_cell=settings.info.min_cell,
     )
     if keep and not records.restricted_to:
         _keep(records, chosen, plan)

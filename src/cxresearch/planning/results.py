@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import MIN_CELL, round_count
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Drawable, Result, plain
+from cxresearch.utils.result import DISPLAY_ONLY, Drawable, Result, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Plan(Result, Drawable):
         points: the curve; for each truth and length, by rising customers.
         se_study: standard error of the study's own number; NaN where it has none.
         se_simulated: the same in simulated companies of its size, a check of the rates.
+        min_cell: the smallest count that may be shown of it, set by the study.
 
     Example:
         >>> import cxresearch as cx
@@ -88,6 +90,15 @@ class Plan(Result, Drawable):
     points: tuple[PowerPoint, ...]
     se_study: float
     se_simulated: float
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
+
+    def publishable(self) -> Plan:
+        """As it may be shown: the study's own number of customers is rounded."""
+        own = round_count(self.customers, self.min_cell)
+        points = (
+            replace(p, customers=own) if p.customers == self.customers else p for p in self.points
+        )
+        return replace(self, customers=own, points=tuple(points))
 
     @property
     def groups(self) -> tuple[tuple[PowerPoint, ...], ...]:
@@ -213,7 +224,8 @@ class Plan(Result, Drawable):
 
     def _repr_html_(self) -> str:
         title = f"{self.claim}: how much data would decide it"
-        return html_table(title, _HEADS, self._rows(), (*self.sentences, self.note))
+        shown = self.publishable()
+        return html_table(title, _HEADS, shown._rows(), (*shown.sentences, shown.note))
 
     def __repr__(self) -> str:
         needed = ", ".join("more" if n < 0 else f"{n:,}" for n in self.needed)

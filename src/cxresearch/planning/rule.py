@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cxresearch.claims.decide import Verdict, decide, interval_verdict, is_outside
+from cxresearch.claims.decide import Verdict, decide, decide_control, decide_reading, is_outside
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.results import ReadingResult
 from cxresearch.claims.rivals.apply import (
@@ -146,10 +146,13 @@ def _row(
     if row.estimate is None or drawn is None or reading.region is None:
         return row
     number = _estimate(row.estimate, drawn, times, claims)
-    verdict = interval_verdict(number, reading.claimed_region)
-    if verdict == "contradicted" and reading.why_not_contradicted:
-        verdict = "undecided"
-    return replace(row, estimate=number, verdict=verdict, p=None)
+    decision = decide_reading(
+        number,
+        reading.claimed_region,
+        withheld="",
+        why_not_contradicted=reading.why_not_contradicted,
+    )
+    return replace(row, estimate=number, verdict=decision.verdict, p=None)
 
 
 def _rival(
@@ -181,11 +184,10 @@ def _outcome(
     reading = outcome.analysis.reading
     region = (reading if reading.region else case.reading).claimed_region
     number = _estimate(e, drawn, times, claims)
-    # of few analyses the error probability decides, and it takes long
-    decision = decide(number, region) if outcome.analysis.variant.recent else outcome.decision
-    verdict = interval_verdict(number, region)
+    decision = decide_reading(number, region, withheld="", why_not_contradicted="")
+    verdict = decision.verdict
     if outcome.analysis.is_control:
-        verdict = "supported" if number.low <= unit.null_value <= number.high else "contradicted"
+        verdict = decide_control(number, unit.null_value)
     row = replace(outcome.row, estimate=number, verdict=verdict)
     return Outcome(outcome.analysis, row, decision, is_outside(number.value, region))
 
@@ -240,6 +242,5 @@ def interval_verdicts(
     for z in normal:
         drawn = (centre + float(z) * error, error)
         number = _estimate(model, drawn, customers / numbers.customers)
-        verdict = interval_verdict(number, claim.primary.claimed_region)
-        counts[verdict] += 1
+        counts[decide(number, claim.primary.claimed_region).verdict] += 1
     return {verdict: n / len(normal) for verdict, n in counts.items()}

@@ -18,5 +18,5 @@
     match               the customer of each contact    active_table   what keeps customers active
     customer_table      of a shop's customers           digest         what was known until a day
     nearby              few records, in memory          regrade        the same contacts, graded otherwise
-    fingerprint         of the data
+    fingerprint         of the data                         number_columns the columns of scores
 """

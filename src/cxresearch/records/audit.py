@@ -13,7 +13,7 @@ import polars as pl
 
 from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.errors import SourceError, nearest
-from cxresearch.records.audit_values import Count, Day, FactValue, Share
+from cxresearch.records.audit_values import Count, CountOfTotal, Day, FactValue
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.contracts import MissingWords
 from cxresearch.records.dense_window import SeenWindow
@@ -95,7 +95,7 @@ class Audit(Result):
     Attributes:
         tables: rows of each entry of [tables], by name.
         read: rows read, by table: (interactions, retention).
-        kept: rows kept, likewise.
+        kept: rows kept, by table: (interactions, retention).
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
         warnings: what makes numbers doubtful.
@@ -248,7 +248,14 @@ def _row(table: str, what: str, value: FactValue | None, note: str) -> tuple[obj
         return table, what, None, None, None, note
     if isinstance(value, Day):
         return table, what, None, None, str(value), note
-    return table, what, value.count, value.total if isinstance(value, Share) else None, None, note
+    return (
+        table,
+        what,
+        value.count,
+        value.total if isinstance(value, CountOfTotal) else None,
+        None,
+        note,
+    )
 
 
 def _inert(rows: pl.DataFrame) -> pl.DataFrame:
@@ -370,7 +377,7 @@ def missing_facts(words: Iterable[MissingWords], read: Mapping[str, int]) -> tup
     return tuple(
         Fact(
             f"words for missing values in {w.column}",
-            Share(w.rows, read[w.table]),
+            CountOfTotal(w.rows, read[w.table]),
             _MEANING.get(w.column, "unknown"),
             f": {', '.join(map(repr, w.words))}",
         )
@@ -381,7 +388,7 @@ def missing_facts(words: Iterable[MissingWords], read: Mapping[str, int]) -> tup
 def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
     """How many contacts of each grade."""
     facts = [
-        Fact(f"{name} moments", Share(n, kept.contacts))
+        Fact(f"{name} moments", CountOfTotal(n, kept.contacts))
         for name, n in zip(GRADES, kept.grades, strict=True)
     ]
     clash = (Fact("bad and good at once", Count(kept.both), "counted as bad"),) if kept.both else ()
@@ -405,7 +412,7 @@ def unread_event_facts(words: Iterable[MissingWords], read: int) -> tuple[Fact, 
     return tuple(
         Fact(
             f"times not readable in {w.column}",
-            Share(w.rows, read),
+            CountOfTotal(w.rows, read),
             "taken as absent; name under null_values what means nothing, or bring them into the form of at by a query",
             f": {', '.join(map(repr, w.words))}",
         )
@@ -442,7 +449,7 @@ def lapse_facts(lapse: Lapse) -> tuple[Fact, ...]:
     for tried in lapse.tried:
         name = f"silent for {tried.days:,} days who come back within as long again"
         known = tried.returned is not None
-        at = Share(round((tried.returned or 0.0) * tried.silences), tried.silences)
+        at = CountOfTotal(round((tried.returned or 0.0) * tried.silences), tried.silences)
         facts += [Fact(name, at, "false lapses, by Kaplan and Meier")] if known else []
     return tuple(facts)
 
@@ -459,18 +466,18 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
     ).row(0, named=True)
     n = int(result["n"])
     return (
-        Fact("customers who defected", Share(int(result["defected"] or 0), n)),
+        Fact("customers who defected", CountOfTotal(int(result["defected"] or 0), n)),
         Fact(
             "customers who left for another cause",
-            Share(int(result["other"] or 0), n),
+            CountOfTotal(int(result["other"] or 0), n),
             "competing exits",
         ),
         Fact(
             "customers seen only from after their start",
-            Share(int(result["left_truncated"] or 0), n),
+            CountOfTotal(int(result["left_truncated"] or 0), n),
             "no counts, no first moments",
         ),
-        Fact("customers without a contact", Share(n - kept.customers, n)),
+        Fact("customers without a contact", CountOfTotal(n - kept.customers, n)),
         Fact("contacts on the day of leaving", Count(kept.leaving), "explain nothing"),
     )
 
@@ -488,6 +495,6 @@ def spell_facts(engine: Engine, customers: Frame, spells: Frame) -> tuple[Fact, 
     relations, again = (int(v or 0) for v in engine.collect(counted).row(0))
     note = "at risk again from then on; what they had lived through before still counts"
     return (
-        Fact("customers who came back", Share(again, n), note),
+        Fact("customers who came back", CountOfTotal(again, n), note),
         Fact("relations", Count(relations), "each from its own start on"),
     )

@@ -22,7 +22,7 @@ class Count(msgspec.Struct, frozen=True, tag=True):
         return f"{self.count:,}"
 
 
-class Share(msgspec.Struct, frozen=True, tag=True):
+class CountOfTotal(msgspec.Struct, frozen=True, tag="Share"):
     """How many out of a total.
 
     Attributes:
@@ -61,4 +61,4 @@ class Day(msgspec.Struct, frozen=True, tag=True):
         )
 
 
-FactValue = Count | Share | Day
+FactValue = Count | CountOfTotal | Day

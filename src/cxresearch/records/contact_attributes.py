@@ -79,6 +79,20 @@ def needed(name: str, kind: nw.dtypes.DType) -> str:
     return "numbers" if name in EXPECTATIONS and not kind.is_numeric() else ""
 
 
+def left_out(
+    settings: Interactions,
+    schema: Mapping[str, nw.dtypes.DType],
+    stored: Mapping[str, nw.dtypes.DType],
+) -> tuple[tuple[str, str, str], ...]:
+    """Columns called like a contact attribute that are of another type: name, type, and the type that is needed."""
+    return tuple(
+        (name, str(schema[name]).lower(), wanted)
+        for name in CONTACT_ATTRIBUTES
+        if name in schema and getattr(settings, name, None) is None and stored[name] != nw.String
+        if (wanted := needed(name, schema[name]))
+    )
+
+
 def with_name_codes(
     frame: Frame, engine: Engine, columns: Mapping[str, str], null_values: tuple[str, ...] = ()
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:

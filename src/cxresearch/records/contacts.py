@@ -23,11 +23,12 @@ from cxresearch.records.contracts import (
     opened,
     resolve,
 )
+from cxresearch.records.number_columns import is_empty, is_number, typed_columns, with_numbers
 from cxresearch.records.survey import survey_columns
-from cxresearch.study import LEVELS_OF_SERVICE, Interactions, Study
+from cxresearch.study import LEVELS_OF_SERVICE, Study
 from cxresearch.study import sql as rules
 from cxresearch.study.timestamps import BLANKS, counts_days
-from cxresearch.study.words import missing_numbers, missing_pattern, missing_words
+from cxresearch.study.words import missing_pattern, missing_words
 
 GRADES = ("bad", "neutral", "good", "unknown")
 BAD, NEUTRAL, GOOD, UNKNOWN = range(4)  # worse first: within one second the worse grade comes first
@@ -174,7 +175,6 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
 
 LABEL = "cx_label_"  # before the names of `cxresearch.records.contact_attributes.labels`
 OPTIONAL = ("grade", *contact_attributes.CONTACT_ATTRIBUTES, *dated_events.DATES)
-_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
 
 
@@ -193,7 +193,7 @@ def available_columns(study: Study, engine: Engine) -> frozenset[str]:
 def log_columns(study: Study, engine: Engine) -> dict[str, str]:
     """Canonical name to column of the log, such as ``score`` to ``stars``; errors as `available_columns`."""
     source, schema, _ = opened(study, engine, "interactions", numbered=False)
-    return _log_columns(study, _typed(study, engine, source, schema)[0])
+    return _log_columns(study, typed_columns(study, engine, source, schema)[0])
 
 
 def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
@@ -242,70 +242,6 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
     return contact_attributes.fitting(schema, columns, declared)
 
 
-def _typed(
-    study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
-) -> tuple[dict[str, nw.dtypes.DType], dict[str, nw.Expr]]:
-    """The columns and types, with scores as numbers: texts that are numbers or nothing; and how they are made.
-
-    Raises:
-        DataError: a column of scores that the study names holds a text that is neither.
-    """
-    settings = study.interactions
-    named = {
-        getattr(settings, c) or c: getattr(settings, c) is not None
-        for c in ("score", *contact_attributes.EXPECTATIONS)
-    }
-    texts = [c for c, kind in schema.items() if c in named and kind == nw.String]
-    numbers = missing_numbers(settings.null_values)
-    made: dict[str, nw.Expr] = {
-        c: nw.when(~nw.col(c).cast(nw.Float64).is_in(list(numbers))).then(nw.col(c))
-        for c, kind in schema.items()
-        if numbers and c in named and kind.is_numeric()
-    }
-    if not texts:
-        return dict(schema), made
-    odd = {c: nw.when(~_is_number(c, settings) & ~_is_empty(c, settings)).then(c) for c in texts}
-    counts = [nw.col(c).count() for c in texts]
-    result = engine.collect(source.select(**odd).select(*counts))
-    for c in texts:
-        lost = int(result[c].item())
-        if not lost:
-            number = nw.when(_is_number(c, settings)).then(nw.col(c).str.strip_chars(BLANKS))
-            made[c] = number.cast(nw.Float64)
-        elif named[c]:
-            raise _no_numbers(engine, source.select(word=odd[c]), c, lost, settings)
-    return {**schema, **{c: nw.Float64() for c in texts if c in made}}, made
-
-
-def _is_empty(column: str, settings: Interactions) -> nw.Expr:
-    return blank(nw.col(column), nw.String(), missing_words(settings.null_values))
-
-
-def _is_number(column: str, settings: Interactions) -> nw.Expr:
-    """Whether a text is a number, and none that the study declares to be nothing."""
-    text = nw.col(column).str.strip_chars(BLANKS)
-    return nw.coalesce(text.str.contains(_NUMBER) & ~_is_empty(column, settings), nw.lit(False))
-
-
-def _no_numbers(
-    engine: Engine, words: Frame, column: str, lost: int, settings: Interactions
-) -> DataError:
-    """What to say of a column of scores with texts that are no numbers."""
-    name = next(
-        c
-        for c in ("score", *contact_attributes.EXPECTATIONS)
-        if (getattr(settings, c) or c) == column
-    )
-    known = words.filter(~nw.col("word").is_null()).group_by("word").agg(rows=nw.len())
-    listed = engine.collect(known).sort("rows", "word", descending=[True, False])["word"].head(3)
-    shown = ", ".join(repr(text) for text in listed)
-    return DataError(
-        f"interactions.{name}: the column {column!r} must hold numbers, and {lost:,} rows hold text: {shown}; "
-        "name under null_values what means that there is no number, or, of numbers such as 4,5, say "
-        "format.decimal_comma = true"
-    )
-
-
 def read_log(study: Study, engine: Engine, required_columns: Collection[str] | None = None) -> Raw:
     """Read the interaction log.
 
@@ -324,7 +260,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     settings = study.interactions
     nothing = missing_words(settings.null_values)
     source, stored, ordered = opened(study, engine, "interactions")
-    schema, numbers = _typed(study, engine, source, stored)
+    schema, numbers = typed_columns(study, engine, source, stored)
     columns = _log_columns(study, schema)
     if settings.scale is not None and "score" not in columns:
         raise DataError(
@@ -332,17 +268,10 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             + ", ".join(schema)
         )
     used = _used_columns(study, schema, columns)
-    frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
-    written = {c: missing_word(nw.col(c), stored[c], nothing) for c in numbers}
-    if numbers:
-        frame = frame.with_columns(
-            **{f"cx_{c}_none": w for c, w in written.items() if w is not None}, **numbers
-        )
-    frame = engine.instant(frame, columns["at"], fmt=settings.at_format, zone=settings.time_zone)
     are_days = counts_days(schema[columns["at"]].is_integer(), settings.at_format)
-    frame = frame.with_columns(
-        cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing, are_days=are_days),
-    ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
+    frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
+    frame = with_numbers(frame, numbers, stored, nothing)
+    frame = _with_time(frame, engine, study, schema, columns["at"], are_days=are_days)
     frame, dates, unread = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
     wanted = (
@@ -362,23 +291,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     )
     who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
-    tests = [
-        *customer_tests(who, dtype),
-        ("no time", nw.col("cx_at_none")),
-        ("time not readable", nw.col("cx_day").is_null()),
-        ("exact duplicate", nw.col("cx_repeat")),
-    ]
-    if "score" in columns and settings.scale:
-        score = nw.col(columns["score"])
-        score = (
-            nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
-        )
-        tests.append(
-            ("score off the scale", (score < settings.scale[0]) | (score > settings.scale[1]))
-        )
-    if study.moments.exclude is not None:
-        tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
-
+    tests = _rejection_tests(study, schema, columns, visible)
     labels = {
         f"{LABEL}{name}": text
         for name, text in contact_attributes.labels(study, schema, columns).items()
@@ -416,16 +329,53 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         labels=tuple(labels),
         available=available,
         has_active=study.retention.active is not None,
-        left_out=tuple(
-            (name, str(schema[name]).lower(), needed)
-            for name in contact_attributes.CONTACT_ATTRIBUTES
-            if name in schema
-            and getattr(settings, name, None) is None
-            and stored[name] != nw.String
-            if (needed := contact_attributes.needed(name, schema[name]))
-        ),
+        left_out=contact_attributes.left_out(settings, schema, stored),
         graded_by=graded_by(study, columns),
     )
+
+
+def _with_time(
+    frame: Frame,
+    engine: Engine,
+    study: Study,
+    schema: Mapping[str, nw.dtypes.DType],
+    column: str,
+    *,
+    are_days: bool,
+) -> Frame:
+    """``cx_day`` and ``cx_second`` of each contact, and ``cx_at_none`` where there is no time at all."""
+    settings = study.interactions
+    nothing = missing_words(settings.null_values)
+    frame = engine.instant(frame, column, fmt=settings.at_format, zone=settings.time_zone)
+    frame = frame.with_columns(
+        cx_at_none=_no_time(column, schema[column], nothing, are_days=are_days)
+    )
+    return frame.with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
+
+
+def _rejection_tests(
+    study: Study,
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, str],
+    visible: Mapping[str, nw.dtypes.DType],
+) -> list[tuple[str, nw.Expr]]:
+    """Why a row is not used, in the order in which the reasons are tried."""
+    customer = columns["customer"]
+    tests = [
+        *customer_tests(nw.col(customer), schema[customer]),
+        ("no time", nw.col("cx_at_none")),
+        ("time not readable", nw.col("cx_day").is_null()),
+        ("exact duplicate", nw.col("cx_repeat")),
+    ]
+    scale = study.interactions.scale
+    if "score" in columns and scale:
+        score = nw.col(columns["score"])
+        if schema[columns["score"]].is_float():
+            score = nw.when(~score.is_nan()).then(score)
+        tests.append(("score off the scale", (score < scale[0]) | (score > scale[1])))
+    if study.moments.exclude is not None:
+        tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
+    return tests
 
 
 def graded_rows(study: Study, engine: Engine, rows: Frame) -> tuple[Frame, str]:
@@ -438,7 +388,7 @@ def graded_rows(study: Study, engine: Engine, rows: Frame) -> tuple[Frame, str]:
     """
     stored = dict(rows.collect_schema())
     stored.pop("cx_row")
-    schema, numbers = _typed(study, engine, rows, stored)
+    schema, numbers = typed_columns(study, engine, rows, stored)
     columns = _log_columns(study, schema)
     used = _used_columns(study, schema, columns)
     frame = rows.with_columns(**numbers) if numbers else rows
@@ -521,7 +471,7 @@ def _surveyed(
     for name in contact_attributes.EXPECTATIONS:
         # a column that the study does not name, and that holds words: it is left out, which is said
         if name not in columns and stored.get(name) == nw.String:
-            is_word = ~_is_number(name, settings) & ~_is_empty(name, settings)
+            is_word = ~is_number(name, settings) & ~is_empty(name, settings)
             unknown[name] = nw.when(is_word).then(nw.col(name).str.strip_chars(BLANKS))
     hits = {
         name: condition(study, name, visible, columns).holds

@@ -85,7 +85,7 @@ class Raw:
             `cxresearch.records.dated_events`.
         labels: of a log of contracts, the columns with what contacts are called, as text.
         available: of a log, what histories may read; see `available_columns`.
-        has_active: of a log, whether it says which contacts keep a customer active.
+        has_active: of a log, whether it has a column or rule for which contacts keep a customer active.
         left_out: of a log, attributes that the study does not name, whose columns cannot be what they are called: name,
             the type held, what would be needed.
         graded_by: of a log, how its contacts are graded, in words.

@@ -10,7 +10,7 @@ import polars as pl
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import DataError
 from cxresearch.records.audit import Fact, Finding
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.records.contracts import (
     Raw,
     check_labels,
@@ -145,7 +145,9 @@ def describe_facts(engine: Engine, everyone: Frame) -> tuple[Fact, ...]:
     counts = everyone.select(n=nw.len(), known=nw.col("cx_known").count())
     n, known = (int(v) for v in engine.collect(counts).row(0))
     note = "unknown segment and covariates, a cluster of their own"
-    return (Fact("customers who are not in the table of customers", Share(n - known, n), note),)
+    return (
+        Fact("customers who are not in the table of customers", CountOfTotal(n - known, n), note),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.records.audit import Fact, Finding, Tallied
-from cxresearch.records.audit_values import Count, Day, Share
+from cxresearch.records.audit_values import Count, CountOfTotal, Day
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.contacts import LABEL
 from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
@@ -79,7 +79,7 @@ def log_warnings(
         *(
             DataWarning(
                 code="column_of_words" if w.column in EXPECTATIONS else "unknown_words",
-                values=(("rows", Share(w.rows, seen.rows)), ("column", w.column)),
+                values=(("rows", CountOfTotal(w.rows, seen.rows)), ("column", w.column)),
                 key="interactions.null_values",
                 examples=w.words,
             )
@@ -97,7 +97,7 @@ def log_warnings(
     )
 
 
-def lapse_warnings(lapse: Lapse, came_back: Share) -> tuple[DataWarning, ...]:
+def lapse_warnings(lapse: Lapse, came_back: CountOfTotal) -> tuple[DataWarning, ...]:
     """Whether many of the lapsed come back, so that a lapse is hardly an end; and whether bad contacts bring others."""
     result = []
     if came_back.share > MANY_CAME_BACK:
@@ -130,14 +130,14 @@ def _stray(study: Study, days: SeenWindow, seen: Survey, dated: bool) -> Iterabl
         values = (("last", Day(days.last, dated)), ("seen", Day(days.seen_last, dated)))
         yield DataWarning(
             code="stray_last_dates",
-            values=(("rows", Share(days.after, total)), *values),
+            values=(("rows", CountOfTotal(days.after, total)), *values),
             key="interactions.log_until",
         )
     if days.before and settings.log_from is None:
         values = (("first", Day(days.first, dated)), ("seen", Day(days.seen_first, dated)))
         yield DataWarning(
             code="stray_first_dates",
-            values=(("rows", Share(days.before, total)), *values),
+            values=(("rows", CountOfTotal(days.before, total)), *values),
             key="interactions.log_from",
         )
 
@@ -190,7 +190,7 @@ def _channels(seen: Survey, window: Window, dated: bool) -> Iterable[DataWarning
             yield DataWarning(
                 code="channels_end_apart",
                 values=(
-                    ("rows", Share(rows, total)),
+                    ("rows", CountOfTotal(rows, total)),
                     ("last", Day(last, dated)),
                     ("days", Days(silent)),
                 ),
@@ -215,7 +215,7 @@ def rejection_warnings(
         if rows >= ENOUGH and lost > LOST * rows:
             most = max(faults, key=lambda f: f.rows)
             values: tuple[tuple[str, WarningValue], ...]
-            values = (("rows", Share(lost, rows)), ("table", table), ("reason", most.reason))
+            values = (("rows", CountOfTotal(lost, rows)), ("table", table), ("reason", most.reason))
             key = _KEYS.get(most.reason, table).format(table=table, fmt=_FORMATS.get(table, ""))
             result.append(DataWarning(code="rows_lost", values=values, key=key))
         for f in faults:
@@ -223,7 +223,7 @@ def rejection_warnings(
                 result.append(
                     DataWarning(
                         code="leavers_lost",
-                        values=(("rows", Share(f.rows, rows)),),
+                        values=(("rows", CountOfTotal(f.rows, rows)),),
                         key="retention.date_format",
                     )
                 )
@@ -266,7 +266,7 @@ def contact_warnings(
         result.append(
             DataWarning(
                 code="one_customer",
-                values=(("rows", Share(most, tally.contacts)),),
+                values=(("rows", CountOfTotal(most, tally.contacts)),),
                 key="interactions.null_values",
                 examples=tuple(ids["id"].to_list()),
             )
@@ -280,7 +280,7 @@ def contact_warnings(
         result.append(
             DataWarning(
                 code="day_precision",
-                values=(("rows", Share(repeats, seen.rows)),),
+                values=(("rows", CountOfTotal(repeats, seen.rows)),),
                 key="interactions.at",
             )
         )
@@ -289,7 +289,10 @@ def contact_warnings(
         result.append(
             DataWarning(
                 code="foretells_exit",
-                values=(("rows", Share(tally.bad_leaving, bad)), ("what", "the bad moments")),
+                values=(
+                    ("rows", CountOfTotal(tally.bad_leaving, bad)),
+                    ("what", "the bad moments"),
+                ),
                 key="moments.exclude",
             )
         )
@@ -320,7 +323,10 @@ def event_warnings(
             result.append(
                 DataWarning(
                     code="foretells_exit",
-                    values=(("rows", Share(int(close), int(rows))), ("what", _PLURALS[name])),
+                    values=(
+                        ("rows", CountOfTotal(int(close), int(rows))),
+                        ("what", _PLURALS[name]),
+                    ),
                     key=_EVENT_COLUMNS[name],
                 )
             )
@@ -355,7 +361,7 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
         result.append(
             DataWarning(
                 code="foretells_exit",
-                values=(("rows", Share(near, rows)), ("what", what)),
+                values=(("rows", CountOfTotal(near, rows)), ("what", what)),
                 key="moments.exclude",
                 examples=tuple(of_label["value"].head(3)) if is_name else (),
             )
@@ -405,7 +411,7 @@ def customer_warnings(
             result.append(
                 DataWarning(
                     code="tells_who_left",
-                    values=(("column", name), ("rows", Share(right, n))),
+                    values=(("column", name), ("rows", CountOfTotal(right, n))),
                     key=f"retention.{key}",
                 )
             )
@@ -473,7 +479,7 @@ def table_warnings(
         fine.select(total=nw.len(), parallel=nw.col("overlaps").cast(nw.Int64).sum())
     ).row(0)
     if parallel and study.retention.contract is None:
-        values = (("rows", Share(int(parallel), int(total))),)
+        values = (("rows", CountOfTotal(int(parallel), int(total))),)
         result.append(DataWarning(code="parallel_rows", values=values, key="retention.contract"))
     starts, ends = (_histogram(engine, fine, column) for column in ("start", "end"))
     changes: dict[int, int] = {}

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
 from cxresearch.records.audit import Fact
-from cxresearch.records.audit_values import Count, Share
+from cxresearch.records.audit_values import Count, CountOfTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ def people_facts(people: int, under: int, lapsed: Lapsed, *, has_table: bool) ->
     who = "who have a row that keeps them active" if has_table else "who appear in kept contacts"
     never, seen = "customers never under observation", "customers seen only from after their start"
     early = "first seen so early in the log that they may have been there before it: no counts, no first moments"
-    left_out = Fact(never, Share(people - under, people), "first seen on the last day")
+    left_out = Fact(never, CountOfTotal(people - under, people), "first seen on the last day")
     return (
         Fact("customers", Count(people), who),
         *((left_out,) if people > under else ()),
-        Fact(seen, Share(lapsed.unseen, under), early),
+        Fact(seen, CountOfTotal(lapsed.unseen, under), early),
     )
 
 
 def lapsed_facts(lapsed: Lapsed, gap: int, *, has_spells: bool) -> tuple[Fact, ...]:
     """How many customers lapsed, and how many of them came back at any later time."""
     then = "they are at risk again" if has_spells else "what they did then is ignored"
-    back = Share(lapsed.returned, lapsed.lapsed)
+    back = CountOfTotal(lapsed.returned, lapsed.lapsed)
     return (
         Fact("customers who lapsed", Count(lapsed.lapsed), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", back, then),

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.errors import DataError
 from cxresearch.records.contracts import LOG_REASONS, day_number, first_reason
 from cxresearch.records.follow_up import Window
 from cxresearch.study import Study
@@ -173,8 +174,8 @@ def count_silences(active: Frame, window: Window, engine: Engine) -> SilenceCurv
 def measure_follow_ups(active: Frame, window: Window, engine: Engine) -> FollowUps | None:
     """Compare how soon a customer is back after a bad contact and after its other ones.
 
-    By Mantel and Haenszel's difference of shares over customers: nobody is compared with anybody else, so that it says
-    nothing of who is quick.
+    By Mantel and Haenszel's difference of shares over customers: nobody is compared with anybody else, so that
+    differences between quick and slow customers do not matter.
 
     Args:
         active: id, day, cx_row, grade: the contacts that keep customers active, within the window.
@@ -298,3 +299,27 @@ def before_active(log: Frame, everyone: Frame) -> Frame:
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
     return x.with_columns(reason=reason).drop("cx_start")
+
+
+def settle_lapse(
+    study: Study, engine: Engine, active: Frame, window: Window, kept: int, *, has_inactive: bool
+) -> Lapse:
+    """Which silence counts as a lapse, of the contacts that keep customers active; `kept` are all that are kept.
+
+    Raises:
+        DataError: there are no such contacts.
+    """
+    silences = count_silences(active, window, engine)
+    if not silences.at_risk[0]:
+        raise DataError(
+            f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+            "names and words are compared as they are written"
+        )
+    # rows of a table of its own have no grade
+    has_grades = not study.has_active_table
+    return choose_threshold(
+        silences,
+        study.retention.gap_days or 0,
+        has_inactive=has_inactive,
+        follow_ups=measure_follow_ups(active, window, engine) if has_grades else None,
+    )

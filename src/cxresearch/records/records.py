@@ -26,7 +26,7 @@ from cxresearch.records.audit import (
     unread_event_facts,
     window_facts,
 )
-from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.audit_values import CountOfTotal, Day
 from cxresearch.records.contacts import available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
@@ -35,7 +35,7 @@ from cxresearch.records.contracts import (
     first_reason,
     read_customers,
 )
-from cxresearch.records.customer_table import about_customers
+from cxresearch.records.customer_table import AboutCustomers, about_customers
 from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.find_warnings import (
@@ -65,10 +65,8 @@ from cxresearch.records.lapsed import count_lapsed, lapsed_facts, people_facts
 from cxresearch.records.lapses import (
     Lapse,
     before_active,
-    choose_threshold,
-    count_silences,
     known_from,
-    measure_follow_ups,
+    settle_lapse,
 )
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.match import (
@@ -153,7 +151,7 @@ class Records:
 
     @property
     def moments(self) -> Frame:
-        """All contacts in one frame."""
+        """All moments, that is contacts that count, in one frame."""
         return self.contacts.frame()
 
     @property
@@ -262,28 +260,12 @@ def _read(
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, days, seen, tables, keeps_rows=keeps_rows)
     with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
-        who = read_customers(study, engine)
-        if who.dated != raw.dated:
-            raise DataError(
-                "interactions.at and retention.start must both hold dates or both integer days: "
-                f"{'dates' if raw.dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
-            )
-        check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
-        rows = one_per_customer(engine.keep(who.table), study.retention, engine)
-        rows = engine.keep(contract_follow_up(rows, study.retention, window))
+        who, rows = _read_contracts(study, engine, window, dated=raw.dated)
         findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
         need_ends(study, engine, who, rows, findings, read)
     need_rows(study, engine, "retention", rows, findings, read, kept, raw=who)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
-    first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
-    spells = None
-    if study.retention.has_spells:
-        relations, levels = leveled(mark_partly_seen(first, rows), fixed, engine)
-        whole = whole_relations(relations, engine)
-        customers = engine.keep(coded(whole, engine, *fixed))
-        spells = coded_spells(relations, customers, fixed, engine)
-    else:
-        customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
+    customers, levels, spells = _customers_of_contracts(study, engine, rows, fixed)
     with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
@@ -295,7 +277,7 @@ def _read(
         *customer_warnings(study, engine, customers, window, fixed),
     )
     whose = engine.keep(whose_contacts(rows, customers))
-    del rows, first  # before the log is gone through
+    del rows  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = match_contacts(log, whose, window)
         matched = matched if spells is None else keep_within_spells(matched, spells, engine)
@@ -371,6 +353,34 @@ def _read(
     )
 
 
+def _read_contracts(
+    study: Study, engine: Engine, window: Window, *, dated: bool
+) -> tuple[Raw, Frame]:
+    """The table of retention: as it is read, and its rows with follow-up and the reason why one is not used."""
+    who = read_customers(study, engine)
+    if who.dated != dated:
+        raise DataError(
+            "interactions.at and retention.start must both hold dates or both integer days: "
+            f"{'dates' if dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
+        )
+    check_literals(study, dated, "retention", ("observed_from", "observed_until"))
+    rows = one_per_customer(engine.keep(who.table), study.retention, engine)
+    return who, engine.keep(contract_follow_up(rows, study.retention, window))
+
+
+def _customers_of_contracts(
+    study: Study, engine: Engine, rows: Frame, fixed: Sequence[str]
+) -> tuple[Frame, dict[str, tuple[str, ...]], Frame | None]:
+    """Customers under follow-up, the levels of their covariates, and their spells where each counts by itself."""
+    first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
+    if not study.retention.has_spells:
+        return *leveled(coded(first, engine, *fixed), fixed, engine), None
+    relations, levels = leveled(mark_partly_seen(first, rows), fixed, engine)
+    whole = whole_relations(relations, engine)
+    customers = engine.keep(coded(whole, engine, *fixed))
+    return customers, levels, coded_spells(relations, customers, fixed, engine)
+
+
 def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     """What histories may read, going by the columns of a study's log; no row is looked at.
 
@@ -428,7 +438,7 @@ def _activity(
         fine = log.filter(nw.col("reason").is_null())
         active = fine.filter(nw.col("active") == 1) if raw.has_active else fine
         active = active if own is None else own.rows
-        lapse = _settle_lapse(study, engine, active, window, kept, has_inactive=has_inactive)
+        lapse = settle_lapse(study, engine, active, window, kept, has_inactive=has_inactive)
         gap, since = lapse.days, known_from(study, window)
         relations = engine.keep(spells(active, gap, window, engine, since))
         first = engine.keep(relations.filter(nw.col("cx_at") == 0))
@@ -442,9 +452,7 @@ def _activity(
             fine = engine.keep(with_active_rows(fine, own.rows, raw.attributes))
     about = about_customers(study, engine, everyone)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
-        observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
-        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
-        customers, levels = leveled(customers, about.fixed, engine)
+        customers, levels = _customers_of_activity(engine, about)
         again = None
         if has_spells:
             seen_ones = relations.filter(nw.col("entry") < nw.col("exit"))
@@ -499,7 +507,7 @@ def _activity(
             *rejection_warnings(findings, {"interactions": read}),
             *(rejection_warnings(own.findings, {"retention": own.read}) if own else ()),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
-            *lapse_warnings(lapse, Share(lapsed.returned, lapsed.lapsed)),
+            *lapse_warnings(lapse, CountOfTotal(lapsed.returned, lapsed.lapsed)),
         ),
         graded_by=raw.graded_by,
         quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
@@ -521,25 +529,10 @@ def _activity(
     )
 
 
-def _settle_lapse(
-    study: Study, engine: Engine, active: Frame, window: Window, kept: int, *, has_inactive: bool
-) -> Lapse:
-    """Which silence counts as a lapse, of the contacts that keep customers active; `kept` are all that are kept.
-
-    Raises:
-        DataError: there are no such contacts.
-    """
-    silences = count_silences(active, window, engine)
-    if not silences.at_risk[0]:
-        raise DataError(
-            f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
-            "names and words are compared as they are written"
-        )
-    # rows of a table of its own have no grade
-    has_grades = not study.has_active_table
-    return choose_threshold(
-        silences,
-        study.retention.gap_days or 0,
-        has_inactive=has_inactive,
-        follow_ups=measure_follow_ups(active, window, engine) if has_grades else None,
-    )
+def _customers_of_activity(
+    engine: Engine, about: AboutCustomers
+) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+    """Customers of whom more than one day is seen, and the levels of their covariates."""
+    observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
+    customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
+    return leveled(customers, about.fixed, engine)

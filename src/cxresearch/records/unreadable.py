@@ -9,7 +9,7 @@ import polars as pl
 
 from cxresearch.engines import Engine, Frame, framed
 from cxresearch.records.audit import Fact, Finding
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw
 from cxresearch.study import Study
 from cxresearch.study.timestamps import BLANKS, formats_of
@@ -48,7 +48,7 @@ def unreadable_facts(
     return tuple(
         Fact(
             f"{f.table}.{' or '.join(_COLUMNS[f.reason])} not readable",
-            Share(f.rows, read),
+            CountOfTotal(f.rows, read),
             f"say how it is written with {_key(f.table)}",
             described(study, engine, raw, rows, f, reasons),
         )

@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from cxresearch.disclosure.counts import round_count
-from cxresearch.records.audit_values import Count, Day, Share
+from cxresearch.records.audit_values import Count, CountOfTotal, Day
 from cxresearch.utils.result import Result
 
 
@@ -69,7 +69,7 @@ class Hidden(msgspec.Struct, frozen=True, tag=True):
         return f"some (fewer than {self.least}, or all but so few)"
 
 
-WarningValue = Count | Share | Day | Days | Points | Times | Hidden | str
+WarningValue = Count | CountOfTotal | Day | Days | Points | Times | Hidden | str
 
 # code: what is wrong, with the names of its values in braces; what to do, in which {key} is the key of the study file
 SENTENCES = {
@@ -189,10 +189,10 @@ class DataWarning(Result):
         examples: texts of the data; no page shows them.
 
     Example:
-        >>> from cxresearch.records.warnings import DataWarning, Share
+        >>> from cxresearch.records.warnings import DataWarning, CountOfTotal
         >>> warning = DataWarning(
         ...     code="one_customer",
-        ...     values=(("rows", Share(60, 100)),),
+        ...     values=(("rows", CountOfTotal(60, 100)),),
         ...     key="interactions.null_values",
         ...     examples=("guest",),
         ... )
@@ -257,7 +257,7 @@ def publishable_warnings(warnings: Iterable[DataWarning], min_cell: int) -> tupl
 def _plain(value: WarningValue) -> Any:
     if isinstance(value, Count):
         return value.count
-    if isinstance(value, Share):
+    if isinstance(value, CountOfTotal):
         return {"count": value.count, "total": value.total}
     if isinstance(value, Days):
         return value.days
@@ -269,14 +269,14 @@ def _plain(value: WarningValue) -> Any:
 
 
 def _public(value: WarningValue, min_cell: int) -> WarningValue:
-    is_small = (isinstance(value, Count | Share) and 0 < value.count < min_cell) or (
-        isinstance(value, Share) and 0 < value.total - value.count < min_cell
+    is_small = (isinstance(value, Count | CountOfTotal) and 0 < value.count < min_cell) or (
+        isinstance(value, CountOfTotal) and 0 < value.total - value.count < min_cell
     )
     if is_small:
         return Hidden(min_cell)
     if isinstance(value, Count):
         return Count(round_count(value.count, min_cell))
-    if isinstance(value, Share):  # the share that is written is made of the rounded counts
+    if isinstance(value, CountOfTotal):  # the share that is written is made of the rounded counts
         rounded = round_count(value.count, min_cell)
-        return Share(rounded, max(round_count(value.total, min_cell), rounded))
+        return CountOfTotal(rounded, max(round_count(value.total, min_cell), rounded))
     return value

@@ -11,7 +11,7 @@
     pages/site, changes, verdict_history  the index, what has changed, each claim over the runs
     pages/stale                      the notice on a page that could not be remade
     runs/run                         a run, from the study to the pages
-    runs/plan                        which pages, and the parameters of their notebooks
+    runs/jobs                        which pages, and the parameters of their notebooks
     runs/lock                        one run at a time, and how one is stopped
     runs/kernel                      notebooks executed by papermill, without secrets in their output
     runs/build, commit_files         from executed notebooks to files that appear together

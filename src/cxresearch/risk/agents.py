@@ -28,7 +28,7 @@ class AgentTable(Result):
         counts: rows agent, stratum (what is held equal, such as touchpoint and month, as one number), half (of the
             customers: 0 or 1), moments, bad.
         of: whom `agent` numbers, such as ``agent`` or ``owner``.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     counts: pl.DataFrame

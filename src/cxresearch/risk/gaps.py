@@ -35,7 +35,7 @@ class GapTable(Result):
             many such contacts the customer was seen to have up to and on that day.
         marks: names of the marks.
         is_dated: whether days are dates, so that they have a month and a quarter.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     gaps: pl.DataFrame

@@ -250,7 +250,7 @@ def comparable(
     matched_on: Sequence[str] = (),
     standardise_by: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Count the comparators of `matched_table`, args and errors likewise; whom they are compared with does not matter.
+    """Count the comparators of `matched_table`, whoever they are compared with; args and errors are the same.
 
     Returns:
         Rows group, code of the stratum, code of the pattern, first, last, end, event, customers. A code numbers the

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
+from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide, min_cell_of
 from cxresearch.engines.flows import FLOWS
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, UnknownInTableError
@@ -242,14 +242,15 @@ class RiskTable(Result):
         return f"RiskTable({who} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
 
     def _repr_html_(self) -> str:
-        return self.html(self.min_cell)
+        return self.html()
 
-    def html(self, min_cell: int = MIN_CELL) -> str:
+    def html(self, min_cell: int | None = None) -> str:
         """What the table is about, as a table for a page; counts below `min_cell` are hidden.
 
         A level of a covariate is a value of the data, and may be an id: it is named only where `min_cell` customers
         were at risk at once in it.
         """
+        min_cell = min_cell_of(min_cell, self)
         counts = self._shown(min_cell)
         rows = [
             *(

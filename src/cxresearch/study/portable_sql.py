@@ -52,7 +52,7 @@ def make_portable(tree: exp.Expression, field: str, schemas: Schemas | None) -> 
         schemas: the columns of the tables it reads, where they are known.
 
     Raises:
-        RuleError: something has no one meaning; the message says what to write instead.
+        RuleError: something has no one meaning; the message names what to write instead.
     """
     rewriter = _Rewriter(field, _kinds(tree, schemas or {}))
     for node in list(tree.walk(bfs=False))[::-1]:  # what stands within comes first

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from cxresearch.errors import LimitError
 
-MINUTES = 120.0  # of a command, and of each notebook, where nothing else is said
-PART = 0.8  # of the machine's memory, likewise
+MINUTES = 120.0  # of a command, and of each notebook, where no other limit is given
+PART = 0.8  # of the machine's memory, where no other limit is given
 MEMORY = "CXRESEARCH_MEMORY_LIMIT"  # GB; the limit of a notebook's kernel and its engine
 TIME = "CXRESEARCH_TIME_LIMIT"  # minutes
 GB = 2**30

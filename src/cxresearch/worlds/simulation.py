@@ -40,7 +40,7 @@ _EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Customers:
+class SimulatedCustomers:
     """What a run leaves of its customers. Arrays of (customers,).
 
     Attributes:
@@ -67,7 +67,7 @@ def tables(
     log_rng: np.random.Generator,
     world: World,
     log: Contacts,
-    who: Customers,
+    who: SimulatedCustomers,
 ) -> Simulated:
     """The tables of a company.
 
@@ -123,7 +123,7 @@ def _interactions(
     log_rng: np.random.Generator,
     world: World,
     log: Contacts,
-    who: Customers,
+    who: SimulatedCustomers,
     second: Ints,
     agent: Ints,
 ) -> pl.DataFrame:
@@ -176,7 +176,7 @@ def _interactions(
     return made[np.lexsort((second, log.day, log.who))]
 
 
-def _customers(world: World, who: Customers) -> pl.DataFrame:
+def _customers(world: World, who: SimulatedCustomers) -> pl.DataFrame:
     gone = who.end <= world.days
     days = [FIRST_DAY + timedelta(days=d) for d in range(world.days + 2)]
     return pl.DataFrame(
@@ -366,7 +366,7 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
         lived.defected(np.flatnonzero(defects))
         desk = np.flatnonzero(defects & (rng.random(customers) < world.desk_share))
         parts += [new, day_of.at_the_desk(desk, day)]
-    result = Customers(
+    result = SimulatedCustomers(
         start=start,
         end=end,
         cause=cause,

@@ -19,13 +19,13 @@ def words(html):
 
 
 def told(history, says=SAYS):
-    return words(changes.changes_block(changes.changes_since(history, says), says))
+    return words(changes.changes_block(changes.changes_since(history, says), says, min_cell=10))
 
 
 def test_nothing_on_a_first_run():
     assert changes.changes_since((), IDS) is None
     assert changes.changes_since(history_of(DOCKET, 1), IDS) is None
-    assert changes.changes_block(None, SAYS) == ""
+    assert changes.changes_block(None, SAYS, min_cell=10) == ""
 
 
 def test_verdict_that_changed():

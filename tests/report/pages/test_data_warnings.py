@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch.records.audit_values import Count, Day, Share
+from cxresearch.records.audit_values import Count, CountOfTotal, Day
 from cxresearch.records.warnings import SENTENCES, DataWarning, Days, Points, publishable_warnings
 from cxresearch.report.pages import cards
 from cxresearch.report.pages.publishable import publishable
@@ -15,7 +15,7 @@ from tests.report.page_parser import page_of
 STRAY = DataWarning(
     code="stray_last_dates",
     values=(
-        ("rows", Share(3, 80_147)),
+        ("rows", CountOfTotal(3, 80_147)),
         ("last", Day(20_088, is_dated=True)),
         ("seen", Day(47_117, is_dated=True)),
     ),
@@ -23,7 +23,7 @@ STRAY = DataWarning(
 )
 GUEST = DataWarning(
     code="one_customer",
-    values=(("rows", Share(600, 1000)),),
+    values=(("rows", CountOfTotal(600, 1000)),),
     key="interactions.null_values",
     examples=(HOSTILE,),
 )
@@ -63,11 +63,11 @@ def test_a_page_shows_no_small_count_and_no_text_of_the_data():
 @pytest.mark.parametrize(
     ("value", "is_hidden"),
     [
-        (Share(0, 50), False),
-        (Share(9, 5000), True),
-        (Share(10, 5000), False),
-        (Share(4995, 5000), True),
-        (Share(5000, 5000), False),
+        (CountOfTotal(0, 50), False),
+        (CountOfTotal(9, 5000), True),
+        (CountOfTotal(10, 5000), False),
+        (CountOfTotal(4995, 5000), True),
+        (CountOfTotal(5000, 5000), False),
         (Count(4), True),
         (Count(40), False),
     ],
@@ -98,7 +98,7 @@ def test_the_json_holds_values():
 def test_a_number_of_days_counts_nobody_and_is_shown_as_it_is(days):
     lapsed = DataWarning(
         code="lapsed_came_back",
-        values=(("lapsed", Share(534, 587)), ("days", Days(days))),
+        values=(("lapsed", CountOfTotal(534, 587)), ("days", Days(days))),
         key="retention.gap_days",
     )
     (public,) = publishable_warnings((lapsed,), 10)

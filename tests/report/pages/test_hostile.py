@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cxresearch.report.runs.plan import plans
+from cxresearch.report.runs.jobs import page_jobs
 from cxresearch.utils.html_tables import html_table, isolated, printable
 from tests.report import attacks
 from tests.report.hostile import CLAIM, MARKS, NAMES, OWNERS, SCRIPT, TEXT, hostile_pages
@@ -139,5 +139,5 @@ def test_tables_hold_no_unprintable_character():
     "claim", ["../x", "..", "/etc/passwd", "a/../../b", "con\x00", CLAIM, TEXT, "=1+1", "%2e%2e%2f"]
 )
 def test_a_claim_makes_no_file_elsewhere(claim):
-    for plan in plans(("claim",), {"study": "study.toml", "claims": [claim]}, None):
-        assert re.fullmatch(r"claim-[\w-]{1,200}\.html", plan.file), plan.file
+    for job in page_jobs(("claim",), {"study": "study.toml", "claims": [claim]}, None):
+        assert re.fullmatch(r"claim-[\w-]{1,200}\.html", job.file), job.file

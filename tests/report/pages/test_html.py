@@ -10,7 +10,7 @@ from cxresearch.claims.level_words import describe_exclusion
 from cxresearch.claims.units import Unit
 from cxresearch.errors import ReportError
 from cxresearch.records.audit import Audit, Fact
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.report.pages import show
 from cxresearch.report.pages.cards import first_screen
 from cxresearch.report.pages.claim_page import closing
@@ -154,9 +154,7 @@ def test_many_open_claims_are_folded_away_in_the_list():
 def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
-    held = replace(
-        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
-    )
+    held = replace(first, results=(replace(first.primary, verdict="undecided"), *first.results[1:]))
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert listed.count("†") == 2
@@ -166,9 +164,7 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
 def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
     docket = many(9)
     first = docket.trials[0]
-    held = replace(
-        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
-    )
+    held = replace(first, results=(replace(first.primary, verdict="undecided"), *first.results[1:]))
     lead = "3 contradicted, 3 undecided, 3 not testable"
     said = "9 claims judged together:"
     assert f"{said} {lead}. Data" in first_screen(docket)
@@ -215,7 +211,7 @@ def test_customers_left_out_are_told_without_names_of_histories():
     )
     told = tuple(Exclusion(describe_exclusion(first.claim, r), 20) for r in reasons)
     row = replace(first.primary, exclusions=told)
-    result = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
+    result = closing(docket(), replace(first, results=(row, *first.results[1:])))
     assert "20: left on the day of the first bad moment<" in result
     assert "20: had the first bad moment and the third bad moment on the same day<" in result
     assert "20: nobody to compare with<" in result
@@ -250,14 +246,15 @@ def test_numbers_of_few_customers_are_told_as_not_shown():
     hidden = replace(
         first.primary, estimate=None, series=(), reason="fewer than 10 customers stand behind it"
     )
-    result = page_of(docket(replace(first, readings=(hidden, *first.readings[1:]))))
+    result = page_of(docket(replace(first, results=(hidden, *first.results[1:]))))
     assert "not shown: fewer than 10 customers stand behind it" in result
     assert "Why it could not be tried" not in result
 
 
 def test_counts_of_grades_are_hidden_together():
     facts = tuple(
-        Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
+        Fact(f"{n} moments", CountOfTotal(v, 943))
+        for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
     )
     result = audit(
         Audit(

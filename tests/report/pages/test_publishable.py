@@ -13,7 +13,7 @@ from cxresearch.claims.results import ReferenceValue
 from cxresearch.claims.units import Unit
 from cxresearch.report.pages.publishable import publishable, publishable_trial
 from cxresearch.risk.exclusions import Exclusion
-from tests.report.dockets import docket, evidence, ratio_trial, share_trial
+from tests.report.dockets import docket, ratio_trial, reading_result, share_trial
 
 HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"
 
@@ -60,8 +60,8 @@ def test_a_docket_twice_published_is_the_same():
 @pytest.mark.parametrize("few", [{"events": 3}, {"customers": 9}])
 def test_a_number_of_few_goes_with_its_curve_and_the_verdict_stays(few):
     trial = share_trial()
-    first = replace(trial.readings[0], **few)
-    told = publishable_trial(replace(trial, readings=(first, *trial.readings[1:])), 10)
+    first = replace(trial.results[0], **few)
+    told = publishable_trial(replace(trial, results=(first, *trial.results[1:])), 10)
     assert (told.primary.estimate, told.primary.series, told.primary.p) == (None, (), None)
     assert (told.primary.verdict, told.primary.reason) == ("contradicted", HIDDEN)
     assert told["excess"].estimate is not None
@@ -79,17 +79,17 @@ def test_a_share_of_nearly_all_goes():
 
 def test_a_ratio_stays_however_wide_it_is():
     trial = ratio_trial()
-    first = trial.readings[0]
+    first = trial.results[0]
     wide = replace(first.estimate, low=0.4, high=3.2, se=0.5, se_model=0.5)
     told = publishable_trial(
-        replace(trial, readings=(replace(first, estimate=wide), *trial.readings[1:])), 10
+        replace(trial, results=(replace(first, estimate=wide), *trial.results[1:])), 10
     )
     assert told.primary.estimate == wide
 
 
 def test_sentences_that_repeat_a_hidden_number_go():
     trial = share_trial()
-    trial = replace(trial, readings=(replace(trial.readings[0], events=3), *trial.readings[1:]))
+    trial = replace(trial, results=(replace(trial.results[0], events=3), *trial.results[1:]))
     hidden = publishable_trial(with_text(trial, "Of them {estimate}."), 10)
     assert str(hidden.sentence) == f"{HIDDEN[0].upper()}{HIDDEN[1:]}."
     assert not hidden.caution
@@ -119,7 +119,7 @@ def test_counts_are_round():
 
 def test_a_share_of_hazard_is_a_share_of_nobody():
     trial = share_trial()
-    small = evidence(
+    small = reading_result(
         trial.claim,
         "before-third",
         "undecided",
@@ -132,8 +132,8 @@ def test_a_share_of_hazard_is_a_share_of_nobody():
     claim = msgspec.structs.replace(
         trial.claim, readings=(msgspec.structs.replace(attributable, id="before-third"),)
     )
-    assert publishable_trial(replace(trial, readings=(small,)), 10).primary.estimate is None
+    assert publishable_trial(replace(trial, results=(small,)), 10).primary.estimate is None
     assert (
-        publishable_trial(replace(trial, claim=claim, readings=(small,)), 10).primary.estimate
+        publishable_trial(replace(trial, claim=claim, results=(small,)), 10).primary.estimate
         is not None
     )

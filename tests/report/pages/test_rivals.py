@@ -27,7 +27,7 @@ NUMBERS = ("1.07", "0.97", "1.18", "1.04", "1.13", "1.49")
 
 def with_hidden_primary(trial):
     """The trial, with so few cases behind its number that a page may not show it."""
-    return replace(trial, readings=(replace(trial.primary, events=3), *trial.readings[1:]))
+    return replace(trial, results=(replace(trial.primary, events=3), *trial.results[1:]))
 
 
 def test_the_answer_is_one_line_without_numbers():

@@ -60,7 +60,7 @@ def test_history_over_the_runs():
 
 def test_numbers_that_rest_on_too_few_are_not_shown():
     rare = (
-        replace(t, readings=tuple(replace(e, events=3) for e in t.readings)) for t in DOCKET.trials
+        replace(t, results=tuple(replace(e, events=3) for e in t.results)) for t in DOCKET.trials
     )
     few = show.summary(replace(DOCKET, trials=tuple(rare)))
     history = tuple(replace(x, events=3) for x in history_of(DOCKET, 2))

@@ -11,7 +11,7 @@ from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts, times
 from cxresearch.records.audit import LAPSE, Fact
-from cxresearch.records.audit_values import Count, Share
+from cxresearch.records.audit_values import Count, CountOfTotal
 from cxresearch.records.warnings import DataWarning, Days
 from cxresearch.report.pages import changes, show
 from cxresearch.report.pages.findings import importance, ordered, so_what, theme, together
@@ -135,12 +135,12 @@ def test_what_the_audit_warns_of_stands_on_the_summary_and_in_the_mail():
     made = many(3)
     lapsed = DataWarning(
         code="lapsed_came_back",
-        values=(("lapsed", Share(463, 1000)), ("days", Days(180))),
+        values=(("lapsed", CountOfTotal(463, 1000)), ("days", Days(180))),
         key="retention.gap_days",
     )
     guest = DataWarning(
         code="one_customer",
-        values=(("rows", Share(3, 100)),),
+        values=(("rows", CountOfTotal(3, 100)),),
         key="interactions.null_values",
         examples=(HOSTILE,),
     )
@@ -176,9 +176,9 @@ def test_a_third_of_the_customers_gone_is_said():
     says = {t.claim.id: t.claim.statement for t in made.values()}
     since = changes.changes_since((*before, *now), says)
     said = "33% fewer customers: about 2,000, then about 3,000."
-    assert said in changes.changes_block(since, says)
-    assert said in changes.short_changes(since, says)
-    assert not [x for x in changes.data_lines(since) if "contacts" in x]  # a hundredth more
+    assert said in changes.changes_block(since, says, min_cell=10)
+    assert said in changes.short_changes(since, says, 10)
+    assert not [x for x in changes.data_lines(since, 10) if "contacts" in x]  # a hundredth more
     assert said in index([entry_of(made)], (*before, *now))
 
 
@@ -190,18 +190,20 @@ def test_numbers_beyond_the_interval_that_they_had_are_named():
     says = {first.claim.id: first.claim.statement}
     since = changes.changes_since((before, now), says)
     assert [c.now.claim for c in since.moved] == [first.claim.id]
-    assert changes.moved_lines(since, says)[0].endswith(": 1.12×, then 1.50×.")
-    assert "1 number has moved beyond the interval it had." in changes.short_changes(since, says)
+    assert changes.moved_lines(since, says, 10)[0].endswith(": 1.12×, then 1.50×.")
+    assert "1 number has moved beyond the interval it had." in changes.short_changes(
+        since, says, 10
+    )
     still = changes.changes_since((look(made, first, 0), now), says)
     assert still.moved == ()
     few = changes.changes_since((replace(before, events=3), replace(now, events=3)), says)
-    assert changes.moved_lines(few, says) == []
+    assert changes.moved_lines(few, says, 10) == []
 
 
 def test_findings_stand_in_the_order_of_customers_times_distance(entry):
     far = share_trial()  # 25% where 92.5% is claimed, of 2,731 customers
     assert importance(far) == pytest.approx(2731 * (0.925 - 0.25), rel=1e-6)
-    near = replace(far, readings=(replace(far.primary, customers=50), *far.readings[1:]))
+    near = replace(far, results=(replace(far.primary, customers=50), *far.results[1:]))
     assert importance(near) < importance(far)
     assert [t.primary.customers for t in ordered([near, far])] == [2731, 50]
     assert ordered([ratio_trial(), far])[0] is far  # what is open comes after what is decided
@@ -234,7 +236,7 @@ def test_so_what_and_the_two_parts_of_a_badge():
     first = "Moment and leaving go together"
     assert together(clear) == f"{first} · no other explanation tried accounts for it"
     less = replace(clear.primary, verdict="contradicted")
-    less_than_claimed = replace(clear, readings=(less, *clear.readings[1:]))
+    less_than_claimed = replace(clear, results=(less, *clear.results[1:]))
     assert together(less_than_claimed) == f"{first}, but not as much as claimed"
     assert together(replace(clear, association="contradicted")) == (
         "Moment and leaving do not go together as claimed"
@@ -245,16 +247,16 @@ def test_so_what_and_the_two_parts_of_a_badge():
         "the range includes values for and against the claim; these data are far from deciding it"
     )
     far = replace(ratio_trial().primary, reason=reason)
-    open_by_far = replace(ratio_trial(), rivals=(), readings=(far, *ratio_trial().readings[1:]))
+    open_by_far = replace(ratio_trial(), rivals=(), results=(far, *ratio_trial().results[1:]))
     assert so_what(open_by_far) == "These data are far from deciding it; act on neither answer."
     agrees = replace(
         share_trial().primary, estimate=replace(share_trial().primary.estimate, value=0.95)
     )
-    by_another = replace(share_trial(), readings=(agrees, *share_trial().readings[1:]))
+    by_another = replace(share_trial(), results=(agrees, *share_trial().results[1:]))
     assert so_what(by_another).startswith("The number by itself agrees")
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")
-    assert so_what(replace(hint, readings=(weak, *hint.readings[1:]))).startswith("A hint")
+    assert so_what(replace(hint, results=(weak, *hint.results[1:]))).startswith("A hint")
 
 
 def test_a_strip_shows_scale_edge_effect_and_needs_no_style_sheet():
@@ -338,6 +340,6 @@ def test_shares_of_moments_are_rounded_by_moments():
     first = share_trial()
     number = replace(first.primary.estimate, value=0.107, low=0.1, high=0.115)
     few_people = replace(first.primary, customers=30, events=4300, estimate=number)
-    told = publishable_trial(replace(first, readings=(few_people, *first.readings[1:])), 10)
+    told = publishable_trial(replace(first, results=(few_people, *first.results[1:])), 10)
     assert told.primary.unit is Unit.SHARE
     assert told.primary.estimate.value == pytest.approx(0.107, abs=0.002)

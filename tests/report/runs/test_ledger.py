@@ -19,7 +19,7 @@ from cxresearch.report.runs.ledger import (
     next_run,
     put_together,
     read_history,
-    read_records,
+    read_run_records,
     record,
 )
 from cxresearch.study import study_from
@@ -58,14 +58,14 @@ def test_what_is_recorded_is_read_again_oldest_first(tmp_path):
     other = replace(LOOK, study="another shop", claim="one-strike")
     record(tmp_path, [LATER])
     file = record(tmp_path, [LOOK, replace(LOOK, reading="excess"), other])
-    assert read_records(tmp_path, "shop") == (LOOK, replace(LOOK, reading="excess"), LATER)
+    assert read_run_records(tmp_path, "shop") == (LOOK, replace(LOOK, reading="excess"), LATER)
     assert file == tmp_path / "ledger" / f"{LOOK.run}.parquet"
     assert file.stat().st_mode & 0o077 == 0
     assert [p.name for p in (tmp_path / "ledger").glob(".*")] == []
 
 
 def test_nothing_recorded_is_no_look(tmp_path):
-    assert read_records(tmp_path, "shop") == ()
+    assert read_run_records(tmp_path, "shop") == ()
 
 
 def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
@@ -73,8 +73,8 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
     (tmp_path / "ledger" / "0-broken.parquet").write_bytes(b"half a fi")
     pl.DataFrame({"run": ["x"]}).write_parquet(tmp_path / "ledger" / "1-other.parquet")
     said = []
-    assert read_records(tmp_path, "shop", said.append) == (LOOK,)
-    assert read_records(tmp_path, "shop") == (LOOK,)
+    assert read_run_records(tmp_path, "shop", said.append) == (LOOK,)
+    assert read_run_records(tmp_path, "shop") == (LOOK,)
     assert len(said) == 2
     assert said[0].startswith(
         "the ledger's file 0-broken.parquet cannot be read and is passed over: "
@@ -85,9 +85,9 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
 def test_a_part_that_was_never_finished_does_not_count(tmp_path):
     part, target = ledger.prepared(tmp_path, [LOOK])
     assert part.parent == target.parent
-    assert read_records(tmp_path, "shop") == ()
+    assert read_run_records(tmp_path, "shop") == ()
     part.replace(target)
-    assert read_records(tmp_path, "shop") == (LOOK,)
+    assert read_run_records(tmp_path, "shop") == (LOOK,)
 
 
 @pytest.mark.parametrize("given", [[], [LOOK, LATER], [replace(LOOK, run="../up")]])
@@ -147,17 +147,17 @@ def test_a_file_that_somebody_else_put_there_does_not_count_runs(tmp_path):
 
 def test_many_files_become_one_that_says_the_same(tmp_path):
     runs(tmp_path, ["supported", "undecided"] * 4)
-    before = read_records(tmp_path, "shop"), read_history(tmp_path, "shop")
+    before = read_run_records(tmp_path, "shop"), read_history(tmp_path, "shop")
     put_together(tmp_path, 9)
     assert len(list((tmp_path / "ledger").iterdir())) == 8
     put_together(tmp_path, 8)
     assert [p.name for p in (tmp_path / "ledger").iterdir()] == ["runs-00000008.signed"]
-    assert (read_records(tmp_path, "shop"), read_history(tmp_path, "shop")) == before
+    assert (read_run_records(tmp_path, "shop"), read_history(tmp_path, "shop")) == before
     assert next_run(tmp_path, NOW).startswith("00000009-")
     more = runs(tmp_path, ["contradicted"] * 2)
     put_together(tmp_path, 2)
     assert [p.name for p in (tmp_path / "ledger").iterdir()] == ["runs-00000010.signed"]
-    assert read_records(tmp_path, "shop")[:-4] == before[0]
+    assert read_run_records(tmp_path, "shop")[:-4] == before[0]
     assert read_history(tmp_path, "shop")[-1].run == more[-1].run
 
 
@@ -166,7 +166,7 @@ def test_killed_while_files_are_put_together_no_run_is_lost_or_doubled(
     tmp_path, monkeypatch, killed_after
 ):
     runs(tmp_path, ["supported"] * 4)
-    before, steps = read_records(tmp_path, "shop"), []
+    before, steps = read_run_records(tmp_path, "shop"), []
 
     def step(real):
         def counted(*args, **given):
@@ -182,9 +182,9 @@ def test_killed_while_files_are_put_together_no_run_is_lost_or_doubled(
         patched.setattr(ledger.Path, "unlink", step(ledger.Path.unlink))
         with suppress(KeyboardInterrupt):
             put_together(tmp_path, 4)
-    assert read_records(tmp_path, "shop") == before
+    assert read_run_records(tmp_path, "shop") == before
     put_together(tmp_path, 1)
-    assert read_records(tmp_path, "shop") == before
+    assert read_run_records(tmp_path, "shop") == before
 
 
 def test_what_others_wrote_is_never_put_together(tmp_path):
@@ -196,13 +196,13 @@ def test_what_others_wrote_is_never_put_together(tmp_path):
     put_together(tmp_path, 1)
     assert stranger.exists()
     said = []
-    assert len(read_records(tmp_path, "shop", said.append)) == 6
+    assert len(read_run_records(tmp_path, "shop", said.append)) == 6
     assert said == [
         "the ledger's file 00000009-x.parquet was not recorded by this user on this machine and is passed over"
     ]
     whole = next((tmp_path / "ledger").glob("runs-*"))
     whole.write_bytes(whole.read_bytes()[:-1] + b"x")
-    assert read_records(tmp_path, "shop", said.append) == ()
+    assert read_run_records(tmp_path, "shop", said.append) == ()
     assert "runs-00000003.signed was not recorded by this user" in said[-2] + said[-1]
 
 

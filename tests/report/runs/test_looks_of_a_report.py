@@ -4,7 +4,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.claims.look_state import looks_file, read_state
-from cxresearch.report.runs.ledger import read_records
+from cxresearch.report.runs.ledger import read_run_records
 from cxresearch.report.runs.run import report
 from tests.claims.test_looks import ASKED, grown
 
@@ -36,6 +36,6 @@ def test_reports_are_looks(tmp_path):
     assert (
         "sequence 2, which has so much less error and began when this changed: lead_days." in page
     )
-    records = [x for x in read_records(cx.read_study(study).state, "growing") if x.primary]
+    records = [x for x in read_run_records(cx.read_study(study).state, "growing") if x.primary]
     assert [x.interval for x in records] == ["anytime"] * 3
     assert [round(x.level, 4) for x in records] == [0.975, 0.975, 0.9917]

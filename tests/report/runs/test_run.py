@@ -5,8 +5,8 @@ import pytest
 
 from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report.pages import show
-from cxresearch.report.runs import build, plan, run
-from cxresearch.report.runs.ledger import read_records
+from cxresearch.report.runs import build, jobs, run
+from cxresearch.report.runs.ledger import read_run_records
 from cxresearch.report.runs.run import report
 from tests.report.dockets import docket
 from tests.report.standins import ABOUT_ONE, executed, notebook, study_of
@@ -78,7 +78,7 @@ def test_what_is_kept_holds_no_secret(made):
 
 def test_every_reading_is_recorded_once(made):
     folder, *_ = made
-    result = read_records(folder / "the study" / ".cxresearch", "A small shop")
+    result = read_run_records(folder / "the study" / ".cxresearch", "A small shop")
     assert (
         len({(x.claim, x.reading) for x in result if x.primary})
         == len({x.claim for x in result})
@@ -94,7 +94,7 @@ def test_nothing_is_left_behind_and_nothing_printed(tmp_path, capfd, monkeypatch
     path = notebook(
         tmp_path / "own.ipynb", "import os, sys\nprint('said')\nos.write(2, b'past the notebook')"
     )
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     before = os.environ.copy()
     assert [p.name for p in report(study, tmp_path / "out", notebooks=("own",))] == [
         "own.html",
@@ -144,13 +144,13 @@ def test_a_page_for_each_claim(tmp_path, pretended):
     _, deep, _, index = (p.read_text() for p in pages)
     assert "<title>Nine in ten customers leave" in deep
     assert 'href="claim-three-strikes.html' in index
-    result = read_records(tmp_path / "study" / ".cxresearch", "A small shop")
+    result = read_run_records(tmp_path / "study" / ".cxresearch", "A small shop")
     assert len(result) == len({(x.claim, x.reading) for x in result})
 
 
 def test_the_notebook_names_a_claim_where_none_is_given(tmp_path, monkeypatch, pretended):
     path = notebook(tmp_path / "claim.ipynb", "1", parameters=ABOUT_ONE)
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     pages = report(study_of(tmp_path / "study"), tmp_path / "out", notebooks=("claim",))
     assert [p.name for p in pages] == ["claim-three-strikes.html", "index.html"]
     assert 'href="claim-three-strikes.html' in pages[1].read_text()
@@ -161,7 +161,7 @@ def test_claims_that_no_page_can_be_made_of(tmp_path, monkeypatch, no_kernel):
     with pytest.raises(ClaimError, match="no claim 'three-strike'; did you mean 'three-strikes'"):
         report(study, tmp_path / "out", claims=["three-strike"])
     path = notebook(tmp_path / "own.ipynb", "1", parameters="study = ''")
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     with pytest.raises(ReportError, match="none of these notebooks takes them: own"):
         report(study, tmp_path / "out", notebooks=("own",), claims=["three-strikes"])
     assert not (tmp_path / "out").exists()
@@ -174,7 +174,7 @@ def test_ids_make_safe_and_distinct_file_names(tmp_path, monkeypatch):
         + "".join(OWN_CLAIM.replace("ID", name) for name in ("../up", "a b", "a/b"))
     )
     path = notebook(tmp_path / "claim.ipynb", "1", parameters=ABOUT_ONE)
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     monkeypatch.setattr(build, "execute", lambda *_: executed(verdicts=False))
     pages = report(study, tmp_path / "out", notebooks=("claim",), claims=["../up"])
     assert [p.name for p in pages] == ["claim-up.html", "index.html"]
@@ -184,14 +184,14 @@ def test_ids_make_safe_and_distinct_file_names(tmp_path, monkeypatch):
 
 def test_notebook_without_parameters_cell(tmp_path, monkeypatch, no_kernel):
     path = notebook(tmp_path / "own.ipynb", "1", parameters="other = 1")
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     with pytest.raises(ReportError, match="needs a cell tagged parameters that sets study"):
         report(study_of(tmp_path / "study"), tmp_path / "out", notebooks=("own",))
 
 
 def test_notebook_with_an_undeclared_parameter(tmp_path, monkeypatch, no_kernel):
     path = notebook(tmp_path / "own.ipynb", "1", parameters="study = ''\nclaimz: list = []")
-    monkeypatch.setattr(plan, "notebook_path", lambda _: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: path)
     with pytest.raises(ReportError, match="'claimz', which is not declared; did you mean 'claim'"):
         report(study_of(tmp_path / "study"), tmp_path / "out", notebooks=("own",))
 

@@ -11,7 +11,7 @@ import pytest
 
 from cxresearch.report.pages import show
 from cxresearch.report.runs import build, manifest
-from cxresearch.report.runs.ledger import read_records
+from cxresearch.report.runs.ledger import read_run_records
 from cxresearch.report.runs.run import report
 from cxresearch.study import study_from
 from tests.report.dockets import docket
@@ -53,14 +53,14 @@ def test_nothing_has_changed(again, ran):
     assert said.endswith(" UTC; the page stays (--force runs it again)")
     assert ran == ["verdicts"]
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in again.out.iterdir()} == before
-    assert len({x.run for x in read_records(again.state, "A small shop")}) == 1
+    assert len({x.run for x in read_run_records(again.state, "A small shop")}) == 1
 
 
 def test_force_runs_it_again_and_records_it(again, ran):
     again()
     again(force=True)
     assert ran == ["verdicts"] * 2
-    assert len({x.run for x in read_records(again.state, "A small shop")}) == 2
+    assert len({x.run for x in read_run_records(again.state, "A small shop")}) == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_page_of_some_claims_replaces_no_page_of_more(again, ran):
 def test_verdicts_that_changed_are_said(again, monkeypatch):
     held = docket()
     weak = replace(held.trials[0].primary, verdict="undecided")
-    other = replace(held.trials[0], readings=(weak, *held.trials[0].readings[1:]))
+    other = replace(held.trials[0], results=(weak, *held.trials[0].results[1:]))
     made = [held, replace(held, trials=(other, *held.trials[1:]))]
     monkeypatch.setattr(build, "execute", lambda *_: executed(summary=show.summary(made.pop(0))))
     assert not [line for line in again() if ": was " in line]
@@ -159,7 +159,7 @@ def test_a_lost_index_is_made_again_without_a_notebook(again, ran):
         again()
         assert (again.out / "index.html").read_text().rstrip().endswith("</html>")
     assert ran == ["verdicts"]
-    assert len({x.run for x in read_records(again.state, "A small shop")}) == 1
+    assert len({x.run for x in read_run_records(again.state, "A small shop")}) == 1
 
 
 def test_pages_of_several_runs_live_together(again, ran):

@@ -13,9 +13,9 @@ import pytest
 
 from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report.pages.stale import unmarked
-from cxresearch.report.runs import build, plan
+from cxresearch.report.runs import build, jobs
 from cxresearch.report.runs.kernel import NotebookError
-from cxresearch.report.runs.ledger import read_records
+from cxresearch.report.runs.ledger import read_run_records
 from cxresearch.report.runs.lock import locked
 from cxresearch.report.runs.run import report
 from cxresearch.utils import atomic
@@ -113,12 +113,12 @@ def test_a_page_that_is_made_again_loses_its_mark(go):
 
 def test_all_fail(go):
     go.failing = {n: NotebookError(f"notebook {n}: no") for n in ("verdicts", "explore")}
-    before = read_records(go.state, "A small shop")
+    before = read_run_records(go.state, "A small shop")
     with pytest.raises(ReportError, match=r"^notebook verdicts: no; and notebook explore: no$"):
         go()
     assert go.mark("verdicts.html")
     assert go.mark("explore.html")
-    assert read_records(go.state, "A small shop") == before
+    assert read_run_records(go.state, "A small shop") == before
 
 
 def test_a_first_run_that_fails_publishes_nothing(tmp_path, monkeypatch):
@@ -234,12 +234,12 @@ def failing_write(monkeypatch, code, after=0):
 @pytest.mark.parametrize("after", range(6))
 def test_a_disk_that_becomes_full_at_any_file(go, monkeypatch, after):
     before = {p.name: p.read_bytes() for p in go.out.iterdir()}
-    seen = read_records(go.state, "A small shop")
+    seen = read_run_records(go.state, "A small shop")
     failing_write(monkeypatch, errno.ENOSPC, after)
     with pytest.raises(ReportError, match=r"cannot write the pages to .*: No space left on device"):
         go()
     assert {p.name: p.read_bytes() for p in go.out.iterdir()} == before
-    assert read_records(go.state, "A small shop") == seen
+    assert read_run_records(go.state, "A small shop") == seen
     monkeypatch.undo()
     go.whole()
 
@@ -261,7 +261,7 @@ def test_a_disk_that_fails_between_two_renames(go, monkeypatch, renamed):
         go()
     monkeypatch.setattr(Path, "replace", real)
     new = [p.name for p in go.out.glob("*.html") if p.read_bytes() != before[p.name]]
-    assert new == [] or len({x.run for x in read_records(go.state, "A small shop")}) == 2
+    assert new == [] or len({x.run for x in read_run_records(go.state, "A small shop")}) == 2
     assert len(new) == max(0, renamed - 2)
     assert ("index.html" in new) == (renamed == 5)
     assert all(go.mark(name) is None for name in before)
@@ -273,7 +273,7 @@ def test_a_disk_that_fails_between_two_renames(go, monkeypatch, renamed):
         == "an earlier run was killed while it published; its pages are in their places now"
     )
     assert "verdicts, 3" in (go.out / "verdicts.html").read_text()
-    assert len({x.run for x in read_records(go.state, "A small shop")}) == 2
+    assert len({x.run for x in read_run_records(go.state, "A small shop")}) == 2
     assert go.whole() == before.keys()
 
 
@@ -315,7 +315,7 @@ def test_failing_cell_is_named_and_kept(tmp_path, monkeypatch):
         "import os\nraise ValueError('no: ' + os.environ['LOG'])",
         "2 + 2",
     )
-    monkeypatch.setattr(plan, "notebook_path", lambda name: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda name: path)
     good = tmp_path / "out" / "own.html"
     good.parent.mkdir()
     good.write_text('<main id="main">the last good one')
@@ -338,7 +338,7 @@ def test_a_kernel_that_dies(tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
     dies = "import os\nos.write(2, b'out of ' + os.environ['LOG'].encode() + b'\\n')\nos._exit(1)"
     path = notebook(tmp_path / "own.ipynb", dies)
-    monkeypatch.setattr(plan, "notebook_path", lambda name: path)
+    monkeypatch.setattr(jobs, "notebook_path", lambda name: path)
     with pytest.raises(
         ReportError, match=r"notebook own: Kernel died \(it last said: out of \$\{LOG\}\)"
     ):
@@ -348,8 +348,8 @@ def test_a_kernel_that_dies(tmp_path, monkeypatch):
 RUNS = """
 from pathlib import Path
 from cxresearch.cli import main
-from cxresearch.report.runs import plan
-plan.notebook_path = lambda _: Path({path!r})
+from cxresearch.report.runs import jobs
+jobs.notebook_path = lambda _: Path({path!r})
 main(["report", {study!r}, "--out", {out!r}, "--state", {state!r}, "--force"])
 """
 

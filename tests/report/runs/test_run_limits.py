@@ -10,7 +10,7 @@ import time
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.report.runs import build, plan
+from cxresearch.report.runs import build, jobs
 from cxresearch.report.runs.lock import locked
 from cxresearch.report.runs.run import report
 from cxresearch.utils.limits import Limits
@@ -31,7 +31,7 @@ def hung(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(build, "execute", lambda *_: executed())
         report(study, out)
-    monkeypatch.setattr(plan, "notebook_path", lambda _: tmp_path / "own.ipynb")
+    monkeypatch.setattr(jobs, "notebook_path", lambda _: tmp_path / "own.ipynb")
 
     def run(cell, limits):
         notebook(tmp_path / "own.ipynb", cell)
@@ -69,8 +69,8 @@ def test_a_key_press_while_a_cell_runs_is_one_line(tmp_path):
     study = study_of(tmp_path / "study")
     notebook(tmp_path / "own.ipynb", "import time\ntime.sleep(600)")
     code = (
-        "import sys\nfrom pathlib import Path\nfrom cxresearch.report.runs import plan\n"
-        f"plan.notebook_path = lambda _: Path({str(tmp_path / 'own.ipynb')!r})\n"
+        "import sys\nfrom pathlib import Path\nfrom cxresearch.report.runs import jobs\n"
+        f"jobs.notebook_path = lambda _: Path({str(tmp_path / 'own.ipynb')!r})\n"
         "from cxresearch.cli import main\nmain()"
     )
     args = ["report", str(study), "--out", str(tmp_path / "out")]

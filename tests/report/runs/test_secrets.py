@@ -22,8 +22,8 @@ OTHER = "wJalrXUtnFEMI-K7MDENG-bPxRfiCY"  # of another service, in the environme
 RUN = """
 import sys
 from pathlib import Path
-from cxresearch.report.runs import plan
-plan.notebook_path = lambda name: Path(sys.argv[1])
+from cxresearch.report.runs import jobs
+jobs.notebook_path = lambda name: Path(sys.argv[1])
 from cxresearch.cli import main
 main(sys.argv[2:])
 """

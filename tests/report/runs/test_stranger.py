@@ -33,8 +33,8 @@ SECRET = "wJalrXUtnFEMI-K7MDENG"
 RUN = """
 import sys
 from pathlib import Path
-from cxresearch.report.runs import plan
-plan.notebook_path = lambda name: Path(sys.argv[1])
+from cxresearch.report.runs import jobs
+jobs.notebook_path = lambda name: Path(sys.argv[1])
 from cxresearch.cli import main
 main(sys.argv[2:])
 """
@@ -181,10 +181,10 @@ def test_a_forged_manifest_and_a_forged_ledger_are_passed_over(state, tmp_path):
     kept.write_bytes(msgspec.json.encode(manifest.Manifest(str(out.resolve()), pages=(page,))))
     assert manifest.read(state, out).pages == ()
     file = ledger.record(state, [LOOK])
-    assert ledger.read_records(state, LOOK.study) == (LOOK,)
+    assert ledger.read_run_records(state, LOOK.study) == (LOOK,)
     pl.read_parquet(file).with_columns(verdict=pl.lit("contradicted")).write_parquet(file)
     said: list[str] = []
-    assert ledger.read_records(state, LOOK.study, said.append) == ()
+    assert ledger.read_run_records(state, LOOK.study, said.append) == ()
     assert "was not recorded by this user" in said[0]
 
 
@@ -430,7 +430,7 @@ def test_a_signed_run_counts_once(state):
     file = ledger.record(state, [LOOK])
     (file.parent / "20990101T000000000000Z-beef.parquet").write_bytes(file.read_bytes())
     said: list[str] = []
-    assert ledger.read_records(state, LOOK.study, said.append) == (LOOK,)
+    assert ledger.read_run_records(state, LOOK.study, said.append) == (LOOK,)
     assert "20990101T000000000000Z-beef.parquet was not recorded" in said[0]
 
 

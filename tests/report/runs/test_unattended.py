@@ -35,8 +35,8 @@ def home(tmp_path_factory):
     started = f"""
 from pathlib import Path
 from cxresearch.cli import main
-from cxresearch.report.runs import plan
-plan.notebook_path = lambda _: Path({str(quick)!r})
+from cxresearch.report.runs import jobs
+jobs.notebook_path = lambda _: Path({str(quick)!r})
 main()
 """
     (folder / "started.py").write_text(started)

@@ -16,7 +16,14 @@ from msgspec import structs
 
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.decide import IntervalDecision, Region, Verdict, decide, is_outside
+from cxresearch.claims.decide import (
+    Region,
+    Verdict,
+    decide,
+    decide_control,
+    decide_reading,
+    is_outside,
+)
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -37,11 +44,9 @@ from cxresearch.claims.rivals.explanations import (
 )
 from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_level
-from cxresearch.estimators.results import Estimate
-from cxresearch.records.audit_values import Share
+from cxresearch.records.audit_values import CountOfTotal
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
 
@@ -100,8 +105,8 @@ def study_facts(context: EvaluationContext) -> StudyFacts:
         has_contracts=study.retention.kind == "contract",
         lapse=context.store.lapse,
         looks_back=context.store.lookback,
-        unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
-        other_exits=other.count if isinstance(other, Share) else 0,
+        unknown_share=unknown.share if isinstance(unknown, CountOfTotal) else 0.0,
+        other_exits=other.count if isinstance(other, CountOfTotal) else 0,
     )
 
 
@@ -257,15 +262,16 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
         return _not_computed(analysis, e.code, describe_terms(case.claim, e.lacks))
     except EstimationError:
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
-    decision = decide(result.estimate, region)
-    if result.too_early:
-        decision = IntervalDecision("undecided", result.too_early, 1.0)
+    # numbers under a rival count against a claim even where its own number could not contradict it
+    decision = decide_reading(
+        result.estimate, region, withheld=result.too_early, why_not_contradicted=""
+    )
     row = RivalRow(
         label=analysis.label,
         lead_days=analysis.variant.lead,
         estimate=result.estimate,
         unit=reading.unit,
-        verdict=_control_verdict(result.estimate, reading.unit)
+        verdict=decide_control(result.estimate, reading.unit.null_value)
         if analysis.is_control
         else decision.verdict,
         lacks="",
@@ -284,11 +290,6 @@ def _not_computed(analysis: Analysis, code: str, lacks: str) -> Outcome:
         code=code,
     )
     return Outcome(analysis, row, None, is_outside=False)
-
-
-def _control_verdict(e: Estimate, unit: Unit) -> Verdict:
-    """Of a negative control: supported if it makes no difference that shows."""
-    return "supported" if e.low <= unit.null_value <= e.high else "contradicted"
 
 
 def _why_open(row: ReadingResult, opened: Sequence[RivalOutcome], region: Region) -> str:

@@ -144,7 +144,7 @@ class RivalExplanation:
                 yield self._analysis(reading.label, reading, variant, is_control=entry.is_control)
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """Whether a verdict on this study must survive it, and why.
 
@@ -152,7 +152,7 @@ class RivalExplanation:
             case: the reading and the study.
             entry: how it applies to the claim.
             rows: the numbers of its analyses.
-            evidence: the reading itself, which can be computed.
+            decided: the reading itself, decided by its own number.
         """
         if entry.status != "required":
             return entry.status, entry.reason
@@ -485,10 +485,10 @@ class Unseen(RivalExplanation):
     __slots__ = ()
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """As declared by the claim; of a hazard ratio, with its E-value."""
-        e = evidence.estimate
+        e = decided.estimate
         if e is None or not isinstance(case.reading, HazardContrastReading):
             return entry.status, entry.reason
         nearest = 1.0 if e.low <= 1 <= e.high else e.low if e.low > 1 else e.high

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, about
+from cxresearch.disclosure.counts import about
 from cxresearch.report.pages.text import anchor, day, day_of, headline, text, time_text, verdict
 from cxresearch.report.pages.verdict_history import public_record
 from cxresearch.report.runs.ledger import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VerdictChange:
     """A verdict that is not what it was.
 
     Attributes:
@@ -45,10 +45,10 @@ class Since:
 
     now: RunRecord
     before: RunRecord
-    changed: tuple[Change, ...]
+    changed: tuple[VerdictChange, ...]
     first: tuple[str, ...]
     same_data: bool
-    moved: tuple[Change, ...] = ()
+    moved: tuple[VerdictChange, ...] = ()
 
 
 def of_claim(history: Sequence[RunRecord], claim: str) -> tuple[RunRecord, ...]:
@@ -79,14 +79,16 @@ def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Sinc
         now=next(iter(now.values())),
         before=last,
         changed=tuple(
-            Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
+            VerdictChange(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
         ),
         first=tuple(c for c in now if c not in before),
         same_data=all(
             (before[c].fingerprint, before[c].counted) == (now[c].fingerprint, now[c].counted)
             for c in both
         ),
-        moved=tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
+        moved=tuple(
+            VerdictChange(before[c], now[c]) for c in before if _has_moved(before[c], now[c])
+        ),
     )
 
 
@@ -97,7 +99,7 @@ def _has_moved(before: RunRecord, now: RunRecord) -> bool:
     return not before.ci_low <= now.estimate <= before.ci_high  # type: ignore[operator]
 
 
-def data_lines(result: Since, min_cell: int = MIN_CELL) -> list[str]:
+def data_lines(result: Since, min_cell: int) -> list[str]:
     """How many customers, rows and days there are now and were then, where a twentieth or more came or went.
 
     Args:
@@ -130,9 +132,7 @@ def _days(record: RunRecord) -> int | None:
     return (last - first).days
 
 
-def moved_lines(
-    result: Since, statements: Mapping[str, str], min_cell: int = MIN_CELL
-) -> list[str]:
+def moved_lines(result: Since, statements: Mapping[str, str], min_cell: int) -> list[str]:
     """Numbers that lie outside the interval they had then; those that rest on too few are left out."""
     lines = []
     for change in result.moved:
@@ -148,9 +148,7 @@ def moved_lines(
     return [*lines[:_MOVED], *([f"{more} more numbers moved."] if more > 0 else [])]
 
 
-def short_changes(
-    result: Since | None, statements: Mapping[str, str], min_cell: int = MIN_CELL
-) -> list[str]:
+def short_changes(result: Since | None, statements: Mapping[str, str], min_cell: int) -> list[str]:
     """What has changed since the last run, in few lines: data, numbers, verdicts."""
     if result is None:
         return ["This is the first run."]
@@ -178,8 +176,9 @@ def short_changes(
 def changes_block(
     result: Since | None,
     statements: Mapping[str, str],
+    *,
     place: str = "claim",
-    min_cell: int = MIN_CELL,
+    min_cell: int,
 ) -> str:
     """What has changed, as a block of a page's first screen; nothing on a first run.
 
@@ -215,7 +214,7 @@ def changes_block(
     )
 
 
-def _turn(change: Change) -> str:
+def _turn(change: VerdictChange) -> str:
     before, now = verdict(change.before.verdict), verdict(change.now.verdict)
     return f'<span class="cx-turn">was {before}, now {now}</span>'
 
@@ -226,7 +225,7 @@ def _when(result: Since) -> str:
     return time_text(result.before.at) if before == day_of(result.now.at) else before
 
 
-def _tried(change: Change, result: Since) -> str:
+def _tried(change: VerdictChange, result: Since) -> str:
     return (
         ""
         if change.before.run == result.before.run

@@ -183,14 +183,12 @@ def _with_limits(result: ReferenceValue) -> str:
 def closing(docket: Docket, trial: Trial) -> str:
     """Customers left out, published results, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
-    exclusions = dict.fromkeys(
-        (a.reason, a.customers) for e in trial.readings for a in e.exclusions
-    )
+    exclusions = dict.fromkeys((a.reason, a.customers) for e in trial.results for a in e.exclusions)
     published = "".join(
         f"<li><strong>{text(p.value)}</strong> {text(p.statement)} <cite>({text(p.source)})</cite></li>"
         for p in claim.published
     )
-    untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
+    untested = [e for e in trial.results if e.verdict == "not testable" and e.lacks]
     parts = (
         (
             "What would contradict the claim",
@@ -209,17 +207,15 @@ def closing(docket: Docket, trial: Trial) -> str:
 
 def readings(docket: Docket, trial: Trial) -> str:
     """What to bear in mind, and every reading that gave a number, in a table."""
-    return f"{_warnings(trial.readings)}{_table(docket, trial)}"
+    return f"{_warnings(trial.results)}{_table(docket, trial)}"
 
 
 def _table(docket: Docket, trial: Trial) -> str:
-    rows = "".join(
-        _reading(docket, trial, e) for e in trial.readings if e.verdict != "not testable"
-    )
+    rows = "".join(_reading(docket, trial, e) for e in trial.results if e.verdict != "not testable")
     if not rows:
         return ""
     rows += _reference_row("What happens anyway", trial.base_rate)
-    if trial.naive and trial.naive.label not in {e.label for e in trial.readings}:
+    if trial.naive and trial.naive.label not in {e.label for e in trial.results}:
         rows += _reference_row("Counted naively", trial.naive)
     heads = (
         "What was counted",
@@ -237,7 +233,7 @@ def _table(docket: Docket, trial: Trial) -> str:
 def _reading(docket: Docket, trial: Trial, e: ReadingResult) -> str:
     made = e.estimate
     result = f"<span>not shown: {text(e.reason)}</span>"
-    needed = trial.claim.reading(e.reading).claimed_region if e.region else None
+    needed = trial.claim.reading(e.reading_id).claimed_region if e.region else None
     if made:
         thresholds = needed.thresholds if needed else ()
         result = _number(made.value, made.low, made.high, e.unit, thresholds)
@@ -245,7 +241,7 @@ def _reading(docket: Docket, trial: Trial, e: ReadingResult) -> str:
     horizon = (
         f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
     )
-    reading = trial.claim.reading(e.reading)
+    reading = trial.claim.reading(e.reading_id)
     who = f" {text(reading.of)}s" if isinstance(reading, ConcentrationReading) else ""
     cells = (
         ("In these data", result),

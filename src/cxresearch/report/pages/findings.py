@@ -48,7 +48,7 @@ class Pair:
 
 def pair_of(trial: Trial, min_cell: int) -> Pair | None:
     """The two shares that an excess compares, up to the horizon of the claim; None if there is none."""
-    for e in trial.readings:
+    for e in trial.results:
         if e.unit is Unit.DIFFERENCE and len(e.series) == 2 and e.horizon_days and e.estimate:
             exposed, other = e.series
             moment = exposed.name.removeprefix("after ")
@@ -60,7 +60,7 @@ def pair_of(trial: Trial, min_cell: int) -> Pair | None:
 def claimed_words(trial: Trial) -> str:
     """The claimed region in words, in the unit of the number: ``92.5% or more``, ``more than 1×``."""
     e = trial.primary
-    said = claimed(trial.claim.reading(e.reading).claimed_region, e.unit)
+    said = claimed(trial.claim.reading(e.reading_id).claimed_region, e.unit)
     if e.unit.is_ratio:
         return " ".join(f"{w}×" if w[:1].isdigit() else w for w in said.split())
     if e.unit is Unit.LOG_LIKELIHOOD:
@@ -71,7 +71,7 @@ def claimed_words(trial: Trial) -> str:
 def together(trial: Trial) -> str:
     """Whether the two go together, and whether that is explained away; empty where no cause is claimed.
 
-    Empty as well where the number alone leaves it open: there the verdict says as much.
+    Empty as well where the number alone leaves it open: the verdict is enough there.
     """
     if not trial.rivals:
         return ""
@@ -105,8 +105,8 @@ def number_words(trial: Trial) -> str:
 def importance(trial: Trial) -> float:
     """Customers concerned times the distance from where the claim begins, as a number of customers.
 
-    A distance between shares is one of customers. That of a ratio is taken of those who leave within a horizon, and of
-    two compared models likewise.
+    A distance between shares is one of customers. That of a ratio is taken of those who leave within a horizon, and so
+    is that of two compared models.
     """
     e = trial.primary
     if e.estimate is None or not math.isfinite(e.estimate.value):
@@ -123,7 +123,7 @@ def _weight(unit: Unit, leaving: float) -> float:
 
 def _distance(trial: Trial, e: ReadingResult) -> float:
     assert e.estimate is not None
-    edges = trial.claim.reading(e.reading).claimed_region.edges if e.region else ()
+    edges = trial.claim.reading(e.reading_id).claimed_region.edges if e.region else ()
     value = e.estimate.value
     if not edges:
         return 0.0
@@ -162,11 +162,11 @@ def so_what(trial: Trial) -> str:
 
 
 def _is_inside(trial: Trial) -> bool:
-    """Whether the number is where the claim says: then it is another reading that contradicts it."""
+    """Whether the number is in the claimed region: if so, it is another reading that contradicts it."""
     e = trial.primary
     if e.estimate is None or not e.region:
         return False
-    where = trial.claim.reading(e.reading).claimed_region
+    where = trial.claim.reading(e.reading_id).claimed_region
     return not is_outside(e.estimate.value, where)
 
 

@@ -51,7 +51,7 @@ def interval_bar(trial: Trial) -> str:
         map(math.isfinite, (e.estimate.value, e.estimate.low, e.estimate.high))
     ):
         return ""
-    where = trial.claim.reading(e.reading).claimed_region
+    where = trial.claim.reading(e.reading_id).claimed_region
     scale = _Scale(e, where)
     at, effect = scale.at, where.effect
     value, left, right = (at(v) for v in (e.estimate.value, e.estimate.low, e.estimate.high))
@@ -109,7 +109,7 @@ def rival_bar(trial: Trial, row: RivalRow) -> str:
     numbers = (own.estimate, other)
     if not all(map(math.isfinite, (v for e in numbers for v in (e.value, e.low, e.high)))):
         return ""
-    where = trial.claim.reading(own.reading).claimed_region
+    where = trial.claim.reading(own.reading_id).claimed_region
     scale = _Scale(own, where, (other.low, other.high))
     at, width, height = scale.at, WIDTH, 34
     a, b = at(where.low), at(where.high)

@@ -12,7 +12,7 @@ from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.results import Docket
 from cxresearch.disclosure.counts import count_text, hide, part_of, rounding_note
 from cxresearch.records.audit import Audit, Fact
-from cxresearch.records.audit_values import Day, FactValue, Share
+from cxresearch.records.audit_values import CountOfTotal, Day, FactValue
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.report.pages.text import day, period, table, text
@@ -115,7 +115,7 @@ def _fact_texts(facts: Sequence[Fact], min_cell: int) -> list[str]:
     grades = [
         (i, f.value.count)
         for i, f in enumerate(facts)
-        if f.name in _GRADES and isinstance(f.value, Share)
+        if f.name in _GRADES and isinstance(f.value, CountOfTotal)
     ]
     shown = hide([n for _, n in grades], min_cell)
     hidden = {i for (i, _), n in zip(grades, shown, strict=True) if n is None}
@@ -133,7 +133,7 @@ def _fact(value: FactValue, min_cell: int) -> str:
         return day(str(value))
     if value.count < min_cell:
         return f"fewer than {min_cell}"
-    if isinstance(value, Share) and value.total:
+    if isinstance(value, CountOfTotal) and value.total:
         share = part_of(value.count, value.total, min_cell)
         return f"{count_text(value.count, min_cell)} ({share:.1%})"
     return count_text(value.count, min_cell)
@@ -166,8 +166,8 @@ def _horizon(docket: Docket) -> str:
     """The study's horizon, if a reading of the docket has one."""
     days = set()
     for t in docket.values():
-        for e in t.readings:
-            reading = t.claim.reading(e.reading)
+        for e in t.results:
+            reading = t.claim.reading(e.reading_id)
             if (
                 isinstance(reading, IncidenceReading | ExcessReading)
                 and reading.horizon_days == "study"

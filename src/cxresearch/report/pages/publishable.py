@@ -54,11 +54,11 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         trial: a claim, tried.
         min_cell: the smallest count that may be shown.
     """
-    level = next((e.estimate.level for e in trial.readings if e.estimate), 0.95)
+    level = next((e.estimate.level for e in trial.results if e.estimate), 0.95)
     gone = {
-        e.reading
-        for e in trial.readings
-        if e.estimate is not None and not _evidence_rests_on_enough(e, trial.claim, min_cell)
+        e.reading_id
+        for e in trial.results
+        if e.estimate is not None and not _result_rests_on_enough(e, trial.claim, min_cell)
     }
     besides = [
         (name, b)
@@ -72,9 +72,9 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     }
     hidden = gone | {name for name in few if name}
     reason = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
-    readings = tuple(
-        _without_details(_evidence(e, hidden, reason, trial.claim, min_cell), trial)
-        for e in trial.readings
+    results = tuple(
+        _without_details(_rounded_result(e, hidden, reason, trial.claim, min_cell), trial)
+        for e in trial.results
     )
     base_rate, naive = (
         b and _reference(name, b, trial, min_cell)
@@ -83,10 +83,10 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
             (trial.claim.naive, trial.naive),
         )
     )
-    known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
+    known = {e.reading_id for e in trial.results} | {n for n, _ in besides if n}
     unsaid = _hidden_names(trial, hidden, known)
     sentence, caution = trial.sentence, trial.caution
-    if trial.primary.reading in hidden and sentence.names & unsaid:
+    if trial.primary.reading_id in hidden and sentence.names & unsaid:
         sentence = Sentence("{hidden}.", (("hidden", Words(f"{reason[0].upper()}{reason[1:]}")),))
     else:  # the number itself may be shown: only what names another one goes
         sentence = sentence.drop_clauses(unsaid, short_finding(trial.primary))
@@ -94,15 +94,15 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
     disclosed = partial(
         _disclosed,
-        shown={e.reading: e for e in readings},
-        primary=readings[0],
+        shown={e.reading_id: e for e in results},
+        primary=results[0],
         base=base_rate,
         is_hiding=bool(hidden),
         is_rounding=min_cell > 1,
     )
     return replace(
         trial,
-        readings=readings,
+        results=results,
         base_rate=None if trial.claim.base_rate in few else base_rate,
         naive=None if trial.claim.naive in few else naive,
         sentence=disclosed(sentence),
@@ -134,7 +134,7 @@ def _shortened(sentence: Sentence, trial: Trial) -> Sentence:
 
 def _cut(said: str, trial: Trial) -> str:
     rows = (row for rival in trial.rivals for row in rival.rows)
-    named = [(e.lacks, e.code) for e in trial.readings] + [(row.lacks, row.code) for row in rows]
+    named = [(e.lacks, e.code) for e in trial.results] + [(row.lacks, row.code) for row in rows]
     for lacks, code in named:
         if lacks:
             said = said.replace(lacks, what_is_missing(lacks, code))
@@ -157,7 +157,7 @@ def _rival(rival: RivalOutcome, trial: Trial, hidden: Collection[str]) -> RivalO
     return replace(rival, rows=rows, reason="" if is_number else _cut(rival.reason, trial))
 
 
-def _evidence_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> bool:
+def _result_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> bool:
     result = e.estimate
     if result is None:
         return True
@@ -167,7 +167,7 @@ def _evidence_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> 
         result.value,
         result.low,
         result.high,
-        is_share=_is_share(e.unit, e.reading, claim),
+        is_share=_is_share(e.unit, e.reading_id, claim),
         level=result.level,
         min_cell=min_cell,
         customers=e.customers,
@@ -194,7 +194,7 @@ def _is_share(unit: Unit, reading: str, claim: Claim) -> bool:
     return unit is Unit.SHARE and kinds.get(reading) != "attributable_share"
 
 
-def _evidence(
+def _rounded_result(
     e: ReadingResult, hidden: Collection[str], reason: str, claim: Claim, min_cell: int
 ) -> ReadingResult:
     if e.estimate is not None:
@@ -202,12 +202,12 @@ def _evidence(
             n if n < min_cell else round_count(n, min_cell) for n in (e.customers, e.events)
         )
         if e.unit is Unit.SHARE:
-            edges = claim.reading(e.reading).claimed_region.thresholds if e.region else ()
+            edges = claim.reading(e.reading_id).claimed_region.thresholds if e.region else ()
             # a share of moments is of those, which are more than the people whom they were with
             of = max(customers, events)
             e = replace(e, estimate=_rounded(e.estimate, of, edges, min_cell))
         e = replace(e, customers=customers, events=events)
-    if e.reading in hidden and e.estimate is not None:
+    if e.reading_id in hidden and e.estimate is not None:
         return replace(e, estimate=None, series=(), reason=reason, p=None, p_family=None)
     return (
         replace(e, reason=e.reason.partition(":")[0]) if hidden else e
@@ -220,7 +220,7 @@ def _reference(
     """A reference value, rounded as the reading of that name or, where it is none, as the primary one."""
     if result.unit is not Unit.SHARE:
         return result
-    behind = next((e for e in trial.readings if e.reading == name), trial.primary)
+    behind = next((e for e in trial.results if e.reading_id == name), trial.primary)
     of = max(behind.customers, behind.events)
     return _rounded(result, round_count(of, min_cell), (), min_cell)
 
@@ -250,7 +250,7 @@ def _disclosed(
         sentence: its text.
         shown: id of a reading to what a page shows of it.
         primary: the reading the verdict rests on, as a page shows it.
-        base: the base rate, likewise.
+        base: the base rate, as a page shows it.
         is_hiding: whether a number is hidden.
         is_rounding: whether counts are rounded.
     """
@@ -296,7 +296,7 @@ def _hidden_names(trial: Trial, hidden: Collection[str], known: Collection[str])
         return set()
     uncounted = {r.id for r in trial.claim.readings} - set(known)
     names = set(hidden) | uncounted
-    if trial.primary.reading in hidden:
+    if trial.primary.reading_id in hidden:
         names |= _OWN | {"reason"}
     if trial.claim.base_rate in hidden:
         names.add("base")

@@ -19,7 +19,6 @@ from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.specification_results import SpecificationCurve
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
 from cxresearch.journey.moment_costs import MomentCosts
@@ -101,7 +100,7 @@ def as_frames(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
         path: of the study file.
 
     Returns:
-        Settings, without what says where files are and how they are written; and frames by name.
+        Settings, without the keys for where files are and how they are written; and frames by name.
 
     Raises:
         StudyError, SourceError: as `study` and `cxresearch.read_records`.
@@ -197,7 +196,8 @@ def by_segment(records: Records, by: str = "segment") -> None:
 
     Args:
         records: of the study.
-        by: the covariate whose levels are the segments; where the study has none of that name, the page says so.
+        by: the covariate whose levels are the segments; where the study has none of that name, the page has
+            a note.
     """
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.records.restrict import count_customers
@@ -233,7 +233,7 @@ def trial(docket: Docket, result: Trial, *, has_card: bool = False) -> None:
     _html(claim_page.opening(docket, result, has_card=has_card))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
-    for e in result.readings:
+    for e in result.results:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     _html(claim_page.anyway(result) + claim_page.naive(result))
@@ -290,7 +290,7 @@ def rivals(docket: Docket, result: Trial) -> None:
     )
 
 
-def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
+def sensitivity(result: Trial, *, min_cell: int) -> None:
     """What becomes of the answer when more or less is held equal.
 
     Args:
@@ -301,7 +301,7 @@ def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
 
     result = publishable_trial(result, min_cell)
     others = result.claim.primary.sensitivity
-    drawn = [r for r in (result.primary.reading, *others) if result[r].estimate is not None]
+    drawn = [r for r in (result.primary.reading_id, *others) if result[r].estimate is not None]
     if len(drawn) < 2:
         _html(
             "<p>This claim has no other way to hold things equal. What else could explain the number is tried below, "
@@ -325,7 +325,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
     from cxresearch.curves import incidence_by_cause, incidence_by_level
 
     docket, result = _public(docket, result)
-    for e in result.readings:
+    for e in result.results:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     if expected is None:
@@ -380,7 +380,7 @@ def closing(docket: Docket, result: Trial) -> None:
     _html(claim_page.closing(*_public(docket, result)))
 
 
-def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
+def variants(tried: Mapping[str, Trial], *, min_cell: int) -> None:
     """The same claim under several definitions, one per row.
 
     Args:
@@ -392,34 +392,30 @@ def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
     _html(claim_page.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
 
 
-def plan(result: Plan, *, min_cell: int = MIN_CELL) -> None:
+def plan(result: Plan) -> None:
     """How much data would decide a claim: the sentences, the curve, the table.
 
     Args:
         result: from `cxresearch.power`.
-        min_cell: the smallest count that may be shown.
     """
     from cxresearch import charts
-    from cxresearch.report.pages.publishable_planning import publishable_plan
     from cxresearch.report.pages.text import text
 
-    shown = publishable_plan(result, min_cell)
+    shown = result.publishable()
     _html("".join(f"<p>{text(s)}</p>" for s in shown.sentences))
     _chart(charts.power(shown))
     _html(shown._repr_html_())
 
 
-def specifications(result: SpecificationCurve, *, min_cell: int = MIN_CELL) -> None:
+def specifications(result: SpecificationCurve) -> None:
     """A claim's number under other definitions: which of them turn the verdict, the curve, the table.
 
     Args:
         result: from `cxresearch.specification_curve`.
-        min_cell: the smallest count that may be shown.
     """
     from cxresearch import charts
-    from cxresearch.report.pages.publishable_planning import publishable_curve
 
-    shown = publishable_curve(result, min_cell)
+    shown = result.publishable()
     if shown.computed:
         _chart(charts.specification_curve(shown))
     _html(shown._repr_html_())
@@ -478,8 +474,8 @@ def if_testable() -> Iterator[None]:
 def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> dict[str, Any]:
     """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
 
-    It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
-    rounded.
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact; numbers in the summary
+    are rounded.
     """
     from cxresearch.report.pages.summary_facts import customers_of, summary_facts
 

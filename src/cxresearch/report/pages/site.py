@@ -160,7 +160,7 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     statements = {s.claim: s.statement for s in shown}
     compared = changes.changes_since(history, statements)
     summary = summary_of(entries, history)
-    changed = changes.changes_block(compared, statements, "row", _min_cell(shown))
+    changed = changes.changes_block(compared, statements, place="row", min_cell=_min_cell(shown))
     if summary is None:
         head = (
             f'<header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>{_dated(shown)}{changed}'

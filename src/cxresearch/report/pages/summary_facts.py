@@ -17,7 +17,7 @@ from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts
 from cxresearch.records.audit import LAPSE, Audit
-from cxresearch.records.audit_values import Count, Share
+from cxresearch.records.audit_values import Count, CountOfTotal
 from cxresearch.report.pages.findings import claimed_words, ordered, so_what, what_would_settle
 from cxresearch.report.pages.text import headline, per_hundred, spread
 
@@ -67,7 +67,7 @@ def customers_of(audit: Audit) -> int:
     if "retention" in kept:
         return int(kept["retention"])
     people = {f.name: f.value for f in audit.facts}.get("customers")
-    return people.count if isinstance(people, Count | Share) else 0
+    return people.count if isinstance(people, Count | CountOfTotal) else 0
 
 
 def _finding(trial: Trial) -> dict[str, Any]:

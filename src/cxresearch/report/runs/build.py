@@ -1,4 +1,4 @@
-"""From plans to pages: each notebook runs separately; one that fails does not stop the others."""
+"""From jobs to pages: each notebook runs separately; one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.commit_files import Move, clear, discard, mark_of, publish, workplace
-from cxresearch.report.runs.kernel import FAILED, NotebookError, Place, execute, redactor
+from cxresearch.report.runs.jobs import PageJob
+from cxresearch.report.runs.kernel import FAILED, KernelSettings, NotebookError, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
-from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study, folder_of
 from cxresearch.utils.atomic import atomic_write, stage
 from cxresearch.utils.limits import NO_LIMITS, Limits
@@ -64,13 +64,13 @@ class Made:
     """A page, ready.
 
     Attributes:
-        plan: what it was made by.
+        job: what it was made by.
         title: for the index.
         text: HTML.
         summary: the verdicts it shows; None if it shows none.
     """
 
-    plan: Plan
+    job: PageJob
     title: str
     text: str
     summary: dict[str, Any] | None
@@ -78,7 +78,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What came of a run's plans.
+    """What came of a run's jobs.
 
     Attributes:
         made: the pages.
@@ -88,13 +88,13 @@ class BuildResult:
     """
 
     made: tuple[Made, ...] = ()
-    failed: tuple[tuple[Plan, NotebookError], ...] = ()
+    failed: tuple[tuple[PageJob, NotebookError], ...] = ()
     records: tuple[RunRecord, ...] = ()
     looks: LookState | None = None
 
 
 def make(
-    run: Run, file: Path, study: Study, variables: Mapping[str, str], plans: Sequence[Plan]
+    run: Run, file: Path, study: Study, variables: Mapping[str, str], jobs: Sequence[PageJob]
 ) -> BuildResult:
     """Run notebooks and make their pages.
 
@@ -103,7 +103,7 @@ def make(
         file: the study file.
         study: the study.
         variables: values for ``${NAME}`` that were given; the kernels get them in their environment only.
-        plans: the pages to make.
+        jobs: the pages to make.
 
     Returns:
         The pages made, and what went wrong with the others.
@@ -117,7 +117,7 @@ def make(
         raise ReportError(
             f"cannot write to the state folder {run.state}: {e.strerror or e}"
         ) from None
-    place = Place(
+    place = KernelSettings(
         folder=study.folder,
         state=run.state,
         failed=folder_of(file, run.state, FAILED),
@@ -128,16 +128,16 @@ def make(
         server=study.asks_server,
         limits=run.limits,
     )
-    failed: list[tuple[Plan, NotebookError]] = []
-    done: list[tuple[Plan, Any]] = []
+    failed: list[tuple[PageJob, NotebookError]] = []
+    done: list[tuple[PageJob, Any]] = []
     try:
-        for number, plan in enumerate(plans, 1):
-            begun, of = time.monotonic(), f"{plan.page} (notebook {number} of {len(plans)}): "
+        for number, job in enumerate(jobs, 1):
+            begun, of = time.monotonic(), f"{job.page} (notebook {number} of {len(jobs)}): "
             try:
-                done.append((plan, execute(plan, place, partial(_prefixed, run.say, of))))
+                done.append((job, execute(job, place, partial(_prefixed, run.say, of))))
                 run.say(f"{of}done in {lasting(time.monotonic() - begun)}")
             except NotebookError as e:
-                failed.append((plan, e))
+                failed.append((job, e))
                 run.say(f"{of}failed after {lasting(time.monotonic() - begun)}")
     finally:
         clear(work)
@@ -147,24 +147,24 @@ def make(
 def _pages(
     run: Run,
     study: Study,
-    done: Sequence[tuple[Plan, Any]],
-    failed: list[tuple[Plan, NotebookError]],
+    done: Sequence[tuple[PageJob, Any]],
+    failed: list[tuple[PageJob, NotebookError]],
 ) -> BuildResult:
     from cxresearch.report.pages.html import page, summary, title_of
     from cxresearch.report.pages.site import Entry
 
-    new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
+    new = [Entry(job.file, title_of(nb, job.page), summary(nb), run.at) for job, nb in done]
     records = _records(run, identity(study), [e.summary for e in new if e.summary])
     history = (*ledger.read_history(run.state, identity(study), run.tell), *records)
     by_file = {e.file: e for e in (*entries(manifests.read(run.state, run.out).here()), *new)}
     made = []
-    for (plan, notebook), entry in zip(done, new, strict=True):
-        run.say(f"making the page {plan.file}")
+    for (job, notebook), entry in zip(done, new, strict=True):
+        run.say(f"making the page {job.file}")
         try:
-            text = page(notebook, name=plan.page, entries=tuple(by_file.values()), history=history)
-            made.append(Made(plan, entry.title, text, entry.summary))
+            text = page(notebook, name=job.page, entries=tuple(by_file.values()), history=history)
+            made.append(Made(job, entry.title, text, entry.summary))
         except ReportError as e:
-            failed.append((plan, NotebookError(f"{plan.file}: {e}")))
+            failed.append((job, NotebookError(f"{job.file}: {e}")))
     return BuildResult(
         tuple(made), tuple(failed), records, _looks([e.summary for e in new if e.summary])
     )
@@ -224,7 +224,7 @@ def publish_result(
     result: BuildResult,
     *,
     stale: Mapping[str, str],
-    key: Callable[[Plan], str] | None = None,
+    key: Callable[[PageJob], str] | None = None,
     study: str = "",
 ) -> None:
     """Publish what a run has to say.
@@ -234,7 +234,7 @@ def publish_result(
         stops: holds signals back while files are renamed.
         result: the new pages.
         stale: why a page could not be remade, by file name; those that are not there are passed over.
-        key: of a plan, what its page was made from; none if that is not known.
+        key: of a job, what its page was made from; none if that is not known.
         study: its id in the ledger; empty for what is known.
 
     Raises:
@@ -242,7 +242,7 @@ def publish_result(
     """
     manifest = manifests.read(run.state, run.out)
     manifest = msgspec.structs.replace(manifest, study=study or manifest.study)
-    texts = {m.plan.file: m.text for m in result.made}
+    texts = {m.job.file: m.text for m in result.made}
     pages = [_published_page(run, m) for m in result.made]
     for file, reason in stale.items():
         old = manifest.get(file)
@@ -252,7 +252,7 @@ def publish_result(
             pages += [_again(old, text, reason)] if old else []
     manifest = manifest.with_pages(pages)
     if key is not None:
-        page_keys = {m.plan.file: key(m.plan) for m in result.made}
+        page_keys = {m.job.file: key(m.job) for m in result.made}
         manifest = manifest.with_pages(
             [msgspec.structs.replace(p, key=page_keys.get(p.file, p.key)) for p in manifest.pages]
         )
@@ -357,7 +357,7 @@ def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
 
 def _published_page(run: Run, made: Made) -> PublishedPage:
     return PublishedPage(
-        file=made.plan.file,
+        file=made.job.file,
         title=made.title,
         made=run.at,
         run=run.id,

@@ -21,7 +21,7 @@ from cxresearch.errors import ReportError
 from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs.commit_files import DEEPEST, LOG_SUFFIX, hold
-from cxresearch.report.runs.plan import Plan
+from cxresearch.report.runs.jobs import PageJob
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
 from cxresearch.utils.limits import MEMORY, NO_LIMITS, Limits, watched
@@ -59,7 +59,7 @@ class NotebookError(ReportError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class KernelSettings:
     """Where notebooks run, and what they may know.
 
     Attributes:
@@ -102,11 +102,11 @@ def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable
     return lambda text: secrets.redact(study.redact(text))
 
 
-def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
+def execute(job: PageJob, at: KernelSettings, say: Callable[[str], None]) -> Any:
     """Run a notebook.
 
     Args:
-        plan: the notebook and its parameters.
+        job: the notebook and its parameters.
         at: where.
         say: called with a line before each cell.
 
@@ -123,18 +123,18 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
     _register()
-    output, log = at.work / f"{plan.page}.ipynb", at.work / f"{plan.page}{LOG_SUFFIX}"
+    output, log = at.work / f"{job.page}.ipynb", at.work / f"{job.page}{LOG_SUFFIX}"
     beyond: list[str] = []  # what is to be said of a notebook that went beyond a limit of memory
     try:
         execute_notebook(
-            str(plan.notebook),
+            str(job.notebook),
             str(output),
-            parameters=dict(plan.values),
+            parameters=dict(job.values),
             engine_name=_ENGINE,
             kernel_name=KERNEL,
             progress_bar=False,
             cwd=str(at.folder),
-            environment=_environment(at, spark=plan.values.get("engine") == "spark"),
+            environment=_environment(at, spark=job.values.get("engine") == "spark"),
             sockets=at.sockets,
             log=log,
             say=partial(_redacted, at.redact, say),
@@ -145,25 +145,25 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     except PapermillExecutionError as e:
         cell = _position(nbformat.read(output, as_version=4), e.source)  # type: ignore[no-untyped-call]
         message = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
-        public = f"notebook {plan.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
+        public = f"notebook {job.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
         raise NotebookError(
-            f"notebook {plan.page}, cell {cell}: {message}", _keep(output, at), public=public
+            f"notebook {job.page}, cell {cell}: {message}", _keep(output, at), public=public
         ) from None
     except CellTimeoutError:
-        message = at.limits.time_message(f"notebook {plan.page}")
+        message = at.limits.time_message(f"notebook {job.page}")
         raise NotebookError(message, public=message.partition(";")[0]) from None
     except OSError as e:
         raise NotebookError(
-            f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}"
+            f"notebook {job.page}: {_first_line(at, e.strerror or str(e))}"
         ) from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
         if beyond:
-            message = f"notebook {plan.page} {beyond[0]}"
+            message = f"notebook {job.page} {beyond[0]}"
             raise NotebookError(message, public=message.partition(";")[0]) from None
         message = _first_line(at, str(e)) or type(e).__name__
         last = _last_line(at, log)
         raise NotebookError(
-            f"notebook {plan.page}: {message}{f' (it last said: {last})' if last else ''}"
+            f"notebook {job.page}: {message}{f' (it last said: {last})' if last else ''}"
         ) from None
     with suppress(OSError):  # what failed earlier has been put right
         (at.failed / output.name).unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _redacted(redact: Callable[[str], str], say: Callable[[str], None], line: st
     say(redact(line))
 
 
-def _environment(at: Place, *, spark: bool) -> dict[str, str]:
+def _environment(at: KernelSettings, *, spark: bool) -> dict[str, str]:
     """What the kernel needs to know: no other variable of this program's, no settings and no start-up files."""
     allowed = {n: os.environ[n] for n in allowing(at.variables).split(",") if n in os.environ}
     settings = {
@@ -329,7 +329,7 @@ def _position(notebook: Any, source: str) -> int:
     )
 
 
-def _keep(output: Path, at: Place) -> str:
+def _keep(output: Path, at: KernelSettings) -> str:
     """Keep a failed notebook where only its owner can read it; returns where."""
     keep = at.failed
     try:
@@ -346,11 +346,11 @@ def _keep(output: Path, at: Place) -> str:
         return f"nowhere, {keep} cannot be written ({e.strerror})"
 
 
-def _first_line(at: Place, message: str) -> str:
+def _first_line(at: KernelSettings, message: str) -> str:
     return plainly(at.redact(message), (at.work, at.state, at.folder))
 
 
-def _last_line(at: Place, log: Path) -> str:
+def _last_line(at: KernelSettings, log: Path) -> str:
     with suppress(OSError):
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return _first_line(at, lines[-1]) if lines else ""

@@ -225,7 +225,7 @@ def put_together(folder: Path, least: int = FILES) -> None:
             file.unlink(missing_ok=True)
 
 
-def read_records(folder: Path, study: str, say: Tell | None = None) -> tuple[RunRecord, ...]:
+def read_run_records(folder: Path, study: str, say: Tell | None = None) -> tuple[RunRecord, ...]:
     """All records of a study, the oldest run first.
 
     Args:
@@ -247,7 +247,7 @@ def read_history(folder: Path, study: str, say: Tell | None = None) -> tuple[Run
     Args:
         folder: the study's state folder.
         study: id of the study.
-        say: as for `read_records`.
+        say: as for `read_run_records`.
 
     Returns:
         The records, oldest run first, each with its number.

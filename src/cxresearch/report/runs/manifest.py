@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cxresearch.report.runs.plan import Plan
+from cxresearch.report.runs.jobs import PageJob
 from cxresearch.study import Study
 from cxresearch.utils.trust import signed, unsigned
 
@@ -164,19 +164,19 @@ def inputs(file: Path, study: Study) -> str:
         return ""
 
 
-def key(plan: Plan, read: str) -> str:
+def key(job: PageJob, read: str) -> str:
     """A digest of all that a page is made from.
 
     Args:
-        plan: the page.
+        job: the page.
         read: from `inputs`.
 
     Returns:
         The digest; empty where that of the inputs is.
     """
-    settings = json.dumps(dict(plan.values), sort_keys=True)
+    settings = json.dumps(dict(job.values), sort_keys=True)
     return (
-        _digest(read.encode(), plan.notebook.read_bytes(), settings.encode(), _package().encode())
+        _digest(read.encode(), job.notebook.read_bytes(), settings.encode(), _package().encode())
         if read
         else ""
     )

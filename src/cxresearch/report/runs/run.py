@@ -17,10 +17,10 @@ from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
 from cxresearch.report.runs.commit_files import mark_of, tidy, unfinished
+from cxresearch.report.runs.jobs import PageJob, page_jobs
 from cxresearch.report.runs.ledger import RunRecord, identity, next_run, read_history
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
 from cxresearch.report.runs.manifest import Manifest, inputs, key, log_time
-from cxresearch.report.runs.plan import Plan, plans
 from cxresearch.study import Study, check_names, default_state, read_study
 from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import check_state
@@ -32,7 +32,7 @@ class _Order:
 
     Attributes:
         file: the study file.
-        plans: the pages.
+        jobs: the pages.
         claims: ids, to be known.
         variables: values for ``${NAME}``.
         force: make pages for which nothing has changed, too.
@@ -40,7 +40,7 @@ class _Order:
     """
 
     file: Path
-    plans: tuple[Plan, ...]
+    jobs: tuple[PageJob, ...]
     claims: tuple[str, ...]
     variables: Mapping[str, str]
     force: bool
@@ -80,7 +80,7 @@ def report(
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` next to the study if not given.
         title: the question at the top of the page.
-        parameters: further parameters of the notebooks, by name; see `cxresearch.report.runs.plan`.
+        parameters: further parameters of the notebooks, by name; see `cxresearch.report.runs.jobs`.
         force: run notebooks for which nothing has changed, too.
         wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
@@ -109,14 +109,14 @@ def report(
         "engine": engine,
         "title": title,
     }
-    planned = plans(notebooks, given, parameters)
+    jobs = page_jobs(notebooks, given, parameters)
     asked = [
         *(claims or ()),
-        *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c),
+        *(c for p in jobs for c in (*p.values.get("claims", ()), p.values.get("claim")) if c),
     ]
     order = _Order(
         file=file,
-        plans=planned,
+        jobs=jobs,
         claims=tuple(dict.fromkeys(asked)),
         variables=dict(variables or {}),
         force=force,
@@ -124,7 +124,7 @@ def report(
     )
     check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet, limits or NO_LIMITS)
-    order = replace(order, plans=_apart(run, planned))
+    order = replace(order, jobs=_apart(run, jobs))
     with stoppable() as stops:
         try:
             return _report(run, order, stops)
@@ -193,7 +193,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
             raise
     if result.failed:
         raise ReportError("; and ".join(str(e) for _, e in result.failed))
-    return tuple(run.out / file for file in (*(p.file for p in order.plans), INDEX))
+    return tuple(run.out / file for file in (*(p.file for p in order.jobs), INDEX))
 
 
 def _known(run: Run, order: _Order, study: Study) -> None:
@@ -205,17 +205,17 @@ def _known(run: Run, order: _Order, study: Study) -> None:
         choose(claims_of(study.claims), order.claims)
 
 
-def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
+def _changed(run: Run, order: _Order, read: str) -> tuple[PageJob, ...]:
     """The pages that do not stand as they are."""
     manifest = manifests.read(run.state, run.out)
 
-    def stands(plan: Plan) -> bool:
-        old = manifest.get(plan.file)
-        if old is None or old.stale or not old.key or old.key != key(plan, read):
+    def stands(job: PageJob) -> bool:
+        old = manifest.get(job.file)
+        if old is None or old.stale or not old.key or old.key != key(job, read):
             return False
         return manifest.holds(old.file, old.sha256)
 
-    return tuple(p for p in order.plans if not stands(p))
+    return tuple(p for p in order.jobs if not stands(p))
 
 
 def _ready(run: Run) -> None:
@@ -239,13 +239,13 @@ def _ready(run: Run) -> None:
 
 def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
     begun, read = time.monotonic(), inputs(order.file, study)
-    todo = order.plans if order.force else _changed(run, order, read)
+    todo = order.jobs if order.force else _changed(run, order, read)
     manifest = manifests.read(run.state, run.out)
-    for plan in order.plans:
-        if plan not in todo and (old := manifest.get(plan.file)):
+    for job in order.jobs:
+        if job not in todo and (old := manifest.get(job.file)):
             made_at = log_time(old.made)
             run.tell(
-                f"{plan.file}: nothing has changed since {made_at}; the page stays (--force runs it again)"
+                f"{job.file}: nothing has changed since {made_at}; the page stays (--force runs it again)"
             )
     if not todo and manifest.holds(INDEX, manifest.index):
         return BuildResult()
@@ -256,8 +256,8 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
     ):  # they have changed meanwhile, so what the pages were made from is not known
         read = ""
 
-    def from_what(plan: Plan) -> str:
-        return key(plan, read)
+    def from_what(job: PageJob) -> str:
+        return key(job, read)
 
     stale = {p.file: e.public for p, e in result.failed}
     before = read_history(run.state, identity(study))
@@ -267,7 +267,7 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
         where = f"{run.out} and what is kept to {run.state}"
         raise ReportError(f"cannot write the pages to {where}: {e.strerror or e}") from None
     if result.made:
-        names = ", ".join(m.plan.file for m in result.made)
+        names = ", ".join(m.job.file for m in result.made)
         run.tell(
             f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}"
         )
@@ -296,27 +296,27 @@ def _turned(run: Run, before: Sequence[RunRecord], result: BuildResult) -> None:
         run.tell(f"{change.now.claim}: was {then}, now {now}")
 
 
-def _apart(run: Run, planned: Sequence[Plan]) -> tuple[Plan, ...]:
+def _apart(run: Run, jobs: Sequence[PageJob]) -> tuple[PageJob, ...]:
     """Pages about some claims get a name of their own where a page of that name shows others as well."""
     manifest = manifests.read(run.state, run.out)
     result = []
-    for plan in planned:
-        asked = plan.values.get("claims")
-        old = next((p for p in manifest.here() if p.file == plan.file), None)
+    for job in jobs:
+        asked = job.values.get("claims")
+        old = next((p for p in manifest.here() if p.file == job.file), None)
         shown = set((old.summary or {}).get("claims", ())) if old else set()
         if asked and shown - set(asked):
-            apart = replace(plan, page=f"{plan.page}-selected")
+            apart = replace(job, page=f"{job.page}-selected")
             run.tell(
-                f"{plan.file} shows {len(shown)} claims and stays; the {len(asked)} asked for "
+                f"{job.file} shows {len(shown)} claims and stays; the {len(asked)} asked for "
                 f"{'is' if len(asked) == 1 else 'are'} in {apart.file}"
             )
             result.append(apart)
         else:
-            result.append(plan)
+            result.append(job)
     return tuple(result)
 
 
-def _warned(run: Run, manifest: Manifest, study: str, todo: Sequence[Plan]) -> None:
+def _warned(run: Run, manifest: Manifest, study: str, todo: Sequence[PageJob]) -> None:
     """Say so where pages would take the place of another study's."""
     strange = [p.file for p in todo if (run.out / p.file).exists() and manifest.get(p.file) is None]
     if manifest.study not in ("", study):
@@ -343,4 +343,4 @@ def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> 
     # of a stop, the message names the signal
     stopped = message if isinstance(error, Stopped) else ""
     reason = stopped or kind_of(error, message, getattr(error, "field", ""))
-    publish_result(run, stops, BuildResult(), stale={p.file: reason for p in order.plans})
+    publish_result(run, stops, BuildResult(), stale={p.file: reason for p in order.jobs})

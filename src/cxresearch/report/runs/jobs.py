@@ -148,7 +148,7 @@ def _plain(parameter: Parameter, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PageJob:
     """A page to be made.
 
     Attributes:
@@ -167,9 +167,9 @@ class Plan:
         return f"{self.page}.html"
 
 
-def plans(
+def page_jobs(
     notebooks: Sequence[str], given: Mapping[str, Any], parameters: Mapping[str, Any] | None = None
-) -> tuple[Plan, ...]:
+) -> tuple[PageJob, ...]:
     """The pages that notebooks make.
 
     Args:
@@ -189,7 +189,9 @@ def plans(
     takes = {name: _taken(name, path) for name, path in result}
     every = tuple(dict.fromkeys(p for t in takes.values() for p in t))
     checked(asked, every)
-    made = [p for name, path in result for p in _plans(name, path, takes[name], {**given, **asked})]
+    made = [
+        p for name, path in result for p in _page_jobs(name, path, takes[name], {**given, **asked})
+    ]
     if given.get("claims") and not {"claims", "claim"} & set(every):
         raise ParameterError(
             f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}"
@@ -203,13 +205,17 @@ def plans(
     return tuple(made)
 
 
-def _plans(name: str, path: Path, takes: Mapping[str, Any], given: Mapping[str, Any]) -> list[Plan]:
+def _page_jobs(
+    name: str, path: Path, takes: Mapping[str, Any], given: Mapping[str, Any]
+) -> list[PageJob]:
     values = checked({k: v for k, v in given.items() if v is not None and k in takes}, tuple(takes))
     if "claim" not in takes:
-        return [Plan(name, path, values)]
+        return [PageJob(name, path, values)]
     ids = [given["claim"]] if given.get("claim") else given.get("claims") or [takes["claim"]]
     return [
-        Plan(f"{name}-{_file_name(claim)}", path, values | checked({"claim": claim}, tuple(takes)))
+        PageJob(
+            f"{name}-{_file_name(claim)}", path, values | checked({"claim": claim}, tuple(takes))
+        )
         for claim in dict.fromkeys(ids)
     ]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.report.runs import plan
-from cxresearch.report.runs.plan import checked, declared, from_text
+from cxresearch.report.runs import jobs
+from cxresearch.report.runs.jobs import checked, declared, from_text
 
 
 def test_values_become_plain():
@@ -53,7 +53,7 @@ def test_texts_of_a_command_line_become_what_is_declared(monkeypatch):
         "title": "Why, then?",
         "claims": ["a", "b"],
     }
-    monkeypatch.setitem(plan._BY_NAME, "days", plan.Parameter("days", "number", "how many"))
+    monkeypatch.setitem(jobs._BY_NAME, "days", jobs.Parameter("days", "number", "how many"))
     assert from_text({"days": "-3"}) == {"days": -3}
     assert from_text({"days": "2.5"}) == {"days": 2.5}
     with pytest.raises(ReportError, match=r"days must be a number \(how many\), was 'x'"):
