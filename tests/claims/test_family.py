@@ -19,7 +19,7 @@ from cxresearch.claims.family import Family, count_family
 from cxresearch.claims.testability import check_claims
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.cli import main
-from cxresearch.report.runs.ledger import read_records
+from cxresearch.report.runs.ledger import read_run_records
 from cxresearch.report.runs.run import report
 from cxresearch.worlds import World, simulate
 
@@ -101,7 +101,7 @@ def test_a_claim_has_one_verdict_wherever_it_is_printed(folder, docket, tmp_path
     page, _ = report(folder / "study.toml", tmp_path / "out", claims=[ASKED])
     first = re.search(r'class="cx-verdict cx-([a-z-]+)"', page.read_text())
     assert first[1] == whole.verdict.replace(" ", "-")
-    (record,) = (x for x in read_records(study.state, "small") if x.primary)
+    (record,) = (x for x in read_run_records(study.state, "small") if x.primary)
     assert (record.verdict, record.family) == (whole.verdict, ",".join(docket.family.claims))
 
 
