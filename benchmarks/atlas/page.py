@@ -63,7 +63,7 @@ _LEGEND = """\
 - A verdict allows for the number of claims that a set can be asked; the interval is of the number by itself, at 95%.
 - Percentages are shares, mostly incidences within the horizon; numbers without a sign of percent are hazard ratios.
 - *Open*: the number would decide the claim, and these [rival explanations](rivals.md) keep it open. Without this word,
-  the number itself does not decide it.
+  the number does not decide it: by itself, for the number of claims, or because others of the claim must hold as well.
 - *No column*: the set lacks a column that the claim asks about. *No bad moments* and its like, *nothing of the kind*:
   no row holds what is asked for. *Silence is leaving*: where contacts alone tell who has left, it cannot be asked
   whether a silence foretells it.

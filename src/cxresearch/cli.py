@@ -427,7 +427,7 @@ def report(
 
     The notebooks are verdicts (all claims on trial), explore (a look at the data), journey (the journey and where it
     hurts), claim (one claim in depth: a page for each --claim) and planning (how much data would decide it, and
-    what other definitions give: likewise).
+    what other definitions give: a page for each --claim, too).
 
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.

@@ -731,3 +731,17 @@ def test_a_gesture_by_lot_that_keeps_customers_is_found():
     made = simulate(World(hr_gesture=0.3, goodwill_shares=(0.4,) * 3), 6_000, 3)
     trial = evaluated(made.interactions, made.customers, "goodwill-gesture")
     assert trial.verdict_alone == "supported", trial.primary.reason
+
+
+@pytest.mark.slow
+def test_where_customers_have_one_problem_nobody_can_ask_how_the_others_were_treated():
+    world = World(
+        one_problem=True, hr_problem=(2.0, 1.0), hr_gesture=0.5, goodwill_shares=(0.6, 0.3, 0.3)
+    )
+    made = simulate(world, 6_000, 3)
+    trial = evaluated(made.interactions, made.customers, "goodwill-gesture")
+    [rival] = (r for r in trial.rivals if r.id == "temperament")
+    assert (rival.status, rival.rows[0].estimate) == ("shown", None)
+    assert "one problem each" in rival.reason
+    assert rival.plain.startswith("the company treats some customers better")
+    assert trial.verdict_alone == "supported", trial.primary.reason

@@ -205,6 +205,23 @@ def test_a_plan_rounds_the_number_of_customers_of_the_study(study):
     assert exact in str(plan)  # for the analyst
 
 
+def test_a_plan_that_finds_no_number_shows_no_multiple_of_the_number_of_customers(study):
+    plan = cx.power(
+        study,
+        "bad-moments-drive-away",
+        truths=[1.02],
+        companies=3,
+        pilot_customers=600,
+        keep=False,
+    )
+    own, shown = plan.customers, plan.publishable()
+    assert plan.needed == (-1,)
+    assert len(shown.points) > 3
+    for point in shown.points:
+        assert all(round(point.customers / factor) != own for factor in (1, 4, 16, 64))
+    assert f"{64 * own:,}" not in " ".join(shown.sentences)
+
+
 def test_a_specification_curve_hides_and_rounds(study):
     curve = cx.specification_curve(
         study, "bad-moments-drive-away", window_days=[], adjustments=[], keep=False

@@ -208,7 +208,8 @@ def drawn(min_cell: int, done: str = "left") -> str:
 
 def shares_up() -> alt.Axis:
     """The axis of shares."""
-    return alt.Axis(title=None, labelExpr=percent(), tickCount=5)
+    # of a part that is zoomed into, ticks stand closer than whole percents
+    return alt.Axis(title=None, labelExpr="format(datum.value, '~%')", tickCount=5)
 
 
 def distinct_styles(

@@ -135,7 +135,8 @@ def decide_reading(
 ) -> IntervalDecision:
     """What the number of a reading decides by itself, before rivals and requirements.
 
-    Trials, analyses of rivals, specification curves and planning all decide a number here.
+    Trials, analyses of rivals, specification curves and planning all decide a number here. An analysis of a rival is
+    withheld only where it comes too early; planning withholds none.
 
     Args:
         result: the number.

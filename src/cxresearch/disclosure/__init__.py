@@ -4,8 +4,9 @@
 
     counts  one list of counts, and numbers made of them    tables  several counts of which sums are known
 
-Every display asks here: pages, what results show of themselves in JupyterLab, charts and their tooltips. No function
-has a limit of its own: it is `min_cell` of the study, which tables and results carry along.
+Pages, charts with their tooltips, and tables of results in JupyterLab ask here; dockets, trials and audits show their
+analyst exact numbers until `publishable` makes them ready for a page. No rule here has a limit of its own: it is
+`min_cell` of the study, which tables and results carry along.
 
 In `counts`:
 

@@ -355,9 +355,12 @@ def _session_for(caller: SparkSession) -> SparkSession:
 def _activate(session: SparkSession) -> None:
     if SparkSession.getActiveSession() is not session:
         # as who makes a frame becomes the active session; to make one for that alone would ask Java forty times
-        SparkSession._activeSession = session
-        java = SparkSession._get_j_spark_session_class(session._jvm)
-        java.setActiveSession(session._jsparkSession)
+        try:
+            java = SparkSession._get_j_spark_session_class(session._jvm)
+            java.setActiveSession(session._jsparkSession)
+            SparkSession._activeSession = session
+        except AttributeError:  # names of one version of pyspark
+            session.createDataFrame([], "nothing int")
 
 
 def _known(x: Column, kind: pl.DataType) -> Column:

@@ -164,10 +164,12 @@ def power(
             at = numbers.keys.index((chosen.primary.id,))
             target = SCALES[numbers.scales[at]][0](truth) if effect.is_exact else None
             curve = _Curve(chosen, numbers, way, target, seed, claims)
-            enough = curve.needed(wanted, rates.customers)
+            # multiples of the study's own number would give it away to a page, where it is rounded
+            own = _two_digits(rates.customers)
+            enough = curve.needed(wanted, own)
             needed.append(enough)
             parts = PARTS if enough > 0 else FACTORS
-            base = enough if enough > 0 else rates.customers
+            base = enough if enough > 0 else own
             near = {rates.customers, *(max(1, round(f * base)) for f in parts)}
             points += [curve.point(n) for n in sorted(set(sizes) or near)]
             if length == rates.days and math.isnan(simulated_error):
@@ -281,8 +283,7 @@ class _Curve:
                 low = middle
             else:
                 high = middle
-        exact = round(math.exp(high))
-        return round(exact, -max(len(str(exact)) - 2, 0))
+        return _two_digits(round(math.exp(high)))
 
     def _share(
         self,
@@ -294,6 +295,10 @@ class _Curve:
     ) -> float:
         shares = draw_verdicts(self._claim, numbers, customers, normal, centre, claims=claims)
         return next((p for verdict, p in shares.items() if verdict == self._way.right), 0.0)
+
+
+def _two_digits(count: int) -> int:
+    return round(count, -max(len(str(count)) - 2, 0))
 
 
 def centre_of(numbers: PilotNumbers, claim: Claim, target: float | None) -> Floats:

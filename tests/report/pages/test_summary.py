@@ -144,7 +144,7 @@ def test_what_the_audit_warns_of_stands_on_the_summary_and_in_the_mail():
         key="interactions.null_values",
         examples=(HOSTILE,),
     )
-    both = replace(made, audit=replace(made.audit, warnings=(lapsed, guest)))
+    both = replace(made, audit=replace(made.audit, warnings=(guest, lapsed)))
     entry = entry_of(both)
     page = index([entry])
     said = "Doubtful: 460 (46.0%) of the customers who were silent for more than 180 days came back later"
@@ -153,9 +153,18 @@ def test_what_the_audit_warns_of_stands_on_the_summary_and_in_the_mail():
     assert HOSTILE not in page
     assert "Doubtful" not in index([entry_of(made)])
     summary = summary_of([entry], history_of(both, 1))
-    assert said in " ".join(mail_text(summary).split())
-    assert said in mail_html(summary)
+    for mail in (mail_text(summary), mail_html(summary)):
+        plain = " ".join(mail.split())
+        assert f"{said}: for many of them the silence was no end. The page has 1 more." in plain
     assert words(summary_section(summary)) <= WORDS
+
+
+def test_a_summary_kept_by_an_earlier_version_has_no_doubts_and_is_shown(entry):
+    summary = summary_of([entry], history_of(many(4), 1))
+    facts = {name: value for name, value in summary.facts.items() if name != "doubts"}
+    old = replace(summary, facts=facts)
+    assert summary_section(old) == summary_section(summary)
+    assert "Doubtful" not in mail_text(old) + mail_html(old)
 
 
 @pytest.mark.parametrize("runs", [1, 14])

@@ -244,7 +244,7 @@ def _try_rival(
     result = RivalOutcome(
         id=words.id,
         title=words.title,
-        plain=words.plain,
+        plain=entry.plain or words.plain,
         status=status,
         reason=reason,
         rows=rows,

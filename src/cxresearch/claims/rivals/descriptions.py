@@ -39,6 +39,7 @@ class RivalEntry(Section, frozen=True):
             ``meaningless``: it explains nothing here.
         reason: why, in a sentence.
         in_shops: the same where retention is derived from contacts, if it differs.
+        plain: what the rival is for this claim, if it differs from `Description.plain`.
         readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
         lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
         is_control: whether `readings` are negative controls, which show no difference unless the rival is at work.
@@ -47,6 +48,7 @@ class RivalEntry(Section, frozen=True):
     status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
     reason: str
     in_shops: str = ""
+    plain: str = ""
     readings: tuple[str, ...] = ()
     lead_days: tuple[int, ...] = ()
     is_control: bool = False

@@ -35,6 +35,7 @@ MOST_UNKNOWN = (
 MIN_OTHER_EXITS = 50
 RECENT_DAYS = 30  # how long a short effect is looked for
 _EQUAL_SHARES = "the share of such moments so far held equal"
+_ONE_PROBLEM = "Customers had one problem each: how theirs are treated cannot be distinguished from how this one was."
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
 
 
@@ -329,13 +330,19 @@ class Temperament(RivalExplanation):
             yield self._analysis(label, recent, Variant(proneness=True, recent=RECENT_DAYS))
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
     ) -> tuple[RivalStatus, str]:
-        """As of any; dismissed where grades are measured, if it is grades that a customer may be prone to."""
-        is_graded = not _is_about_treatment(case.claim)
-        if entry.status == "required" and is_graded and case.facts.has_measured_grades:
+        """As of any; dismissed where grades are measured, if it is grades that a customer may be prone to.
+
+        Where customers have one problem each, how their problems are treated is how this one was: then it is shown that
+        nothing tells the two apart, and required of nobody.
+        """
+        if entry.status == "required" and _is_about_treatment(case.claim):
+            if any(row.code == "no_fit" for row in rows):
+                return "shown", _ONE_PROBLEM
+        elif entry.status == "required" and case.facts.has_measured_grades:
             return self._dismissed(entry)
-        return super().status(case, entry, rows, evidence)
+        return super().status(case, entry, rows, decided)
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]

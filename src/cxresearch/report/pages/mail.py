@@ -38,14 +38,12 @@ def mail_html(summary: Summary) -> str:
     Returns:
         HTML in one piece; all text in it is escaped.
     """
-    summary = trimmed(summary)
+    summary, doubtful = trimmed(summary), _doubt(summary)
     rows = [
         _row(f'<p style="margin:0;color:{_QUIET};font-size:14px">{text(summary.study)}</p>'),
         _row(f'<h1 style="margin:0;font-size:24px;line-height:1.25">{text(answer(summary))}</h1>'),
         _row(f'<p style="margin:0;color:{_QUIET};font-size:15px">{text(asked(summary))}</p>'),
-        _row(f'<p style="margin:0;font-size:15px">{text(doubt(summary)[0])}</p>')
-        if doubt(summary)[0]
-        else "",
+        _row(f'<p style="margin:0;font-size:15px">{text(doubtful)}</p>') if doubtful else "",
         _picture(summary),
         _costs(summary),
         _part("What stands", [_finding(f) for f in summary.facts["findings"]]),
@@ -88,13 +86,19 @@ def mail_text(summary: Summary) -> str:
         ),
         ("What to look at next", list(next_lines(summary))),
     )
-    heads = (answer(summary), asked(summary), doubt(summary)[0])
+    heads = (answer(summary), asked(summary), _doubt(summary))
     blocks = [summary.study, *(_wrapped(line) for line in heads if line)]
     for title, lines in parts:
         if lines:
             listed = "\n".join(_wrapped(line, "- ") for line in lines)
             blocks.append(f"{title}\n{listed}")
     return "\n\n".join(blocks).replace("\u2212", "-") + "\n"
+
+
+def _doubt(summary: Summary) -> str:
+    said, _ = doubt(summary)
+    others = len(summary.facts.get("doubts", ())) - 1
+    return f"{said} The page has {others} more." if others > 0 else said
 
 
 def _wrapped(line: str, mark: str = "") -> str:

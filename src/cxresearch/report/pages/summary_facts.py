@@ -18,9 +18,18 @@ from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts
 from cxresearch.records.audit import LAPSE, Audit
 from cxresearch.records.audit_values import Count, CountOfTotal
+from cxresearch.records.warnings import DataWarning
 from cxresearch.report.pages.findings import claimed_words, ordered, so_what, what_would_settle
 from cxresearch.report.pages.text import headline, per_hundred, spread
 
+_GRAVE = (
+    "leavers_lost",
+    "lapsed_came_back",
+    "exits_jump",
+    "rows_lost",
+    "bad_brings_contacts",
+    "one_customer",
+)
 FINDINGS, OPEN = 5, 3  # claims named on a summary, decided and open ones
 _POINTS = 60  # of a curve
 _YEAR = (360, 366)
@@ -56,9 +65,14 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
             for t in (*still, *untested)[:OPEN]
         ],
         "so_what": so_what(first) if first else "",
-        "doubts": [warning.what for warning in docket.audit.warnings],
+        "doubts": [warning.what for warning in sorted(docket.audit.warnings, key=_place)],
         **_costs(costs, docket.min_cell),
     }
+
+
+def _place(warning: DataWarning) -> int:
+    """Of a warning among those of a summary: first what makes all numbers doubtful."""
+    return _GRAVE.index(warning.code) if warning.code in _GRAVE else len(_GRAVE)
 
 
 def customers_of(audit: Audit) -> int:

@@ -78,7 +78,7 @@ def asked(summary: Summary) -> str:
 
 def doubt(summary: Summary) -> tuple[str, str]:
     """The first thing that makes the numbers doubtful, and where to read on; empty where nothing does."""
-    doubts = summary.facts["doubts"]
+    doubts = summary.facts.get("doubts", ())  # pages of an earlier version have none
     if not doubts:
         return "", ""
     others = len(doubts) - 1
