@@ -158,7 +158,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (9, "75310f04bf7a5235")
+STORED = (10, "32b674c199668f48")
 
 
 @pytest.mark.slow

@@ -324,7 +324,7 @@ def test_fading():
 
     kinds = fading._kinds(original.feature("age"), 9, 40)
     cells = cells_of(original, "age", kinds.ages, (), "defection")
-    world = fading.World.of(cells, kinds.ages, 9)
+    world = fading.FrailtyModel.of(cells, kinds.ages, 9)
     top = world.fit(cells.exposure, cells.events)
     assert 0.1 < top.theta < 9
 

@@ -161,7 +161,6 @@ def contacts_within(
 
 def graded_share(among: tuple[str, ...], **wanted: object) -> History:
     """Write down how many of the contacts that count were of a kind: exactly up to eight, then by tenths."""
-    middles = ((12, "10.5"), (20, "16"), (40, "29"), (80, "57"), (10**9, "120"))
 
     def history(v: View) -> str:
         if v.person.left_truncated:
@@ -171,14 +170,18 @@ def graded_share(among: tuple[str, ...], **wanted: object) -> History:
             for r in v.contacts
             if r.grade in among and all(getattr(r, name) is not None for name in wanted)
         ]
-        n, hits = len(every), sum(fits(r, wanted) for r in every)
-        if n <= 8:
-            return f"{hits}/{n}"
-        middle = next(name for top, name in middles if n <= top)
-        tenth = min(int(Fraction(10 * hits, n)), 9)
-        return f"{float(Fraction(middle) * (2 * tenth + 1) / 20):g}/{middle}"
+        return _share(sum(fits(r, wanted) for r in every), len(every))
 
     return history
+
+
+def _share(hits: int, n: int) -> str:
+    middles = ((12, "10.5"), (20, "16"), (40, "29"), (80, "57"), (10**9, "120"))
+    if n <= 8:
+        return f"{hits}/{n}"
+    middle = next(name for top, name in middles if n <= top)
+    tenth = min(int(Fraction(10 * hits, n)), 9)
+    return f"{float(Fraction(middle) * (2 * tenth + 1) / 20):g}/{middle}"
 
 
 def problem_share(treatment: str) -> History:
@@ -195,8 +198,7 @@ def problem_share(treatment: str) -> History:
             made = [r.when("goodwill") // SECONDS for r in v.dated("goodwill")]
             before = [[d for d in days if d <= m] for m in made]
             treated = {b[-1] for b in before if b}
-        assert len(days) <= 8, "a customer of a test has few problems"
-        return f"{len(treated)}/{len(days)}"
+        return _share(len(treated), len(days))
 
     return history
 
