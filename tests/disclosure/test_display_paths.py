@@ -183,15 +183,13 @@ def test_silences_are_rounded_and_so_are_the_shares_of_them(gaps):
     assert gaps.to_dict()["silences"][0]["silences"] == gaps.silences[0].silences  # exact
 
 
+def planned(study, truth):
+    few = {"companies": 3, "pilot_customers": 600, "keep": False}
+    return cx.power(study, "bad-moments-drive-away", truths=[truth], **few)
+
+
 def test_a_plan_rounds_the_number_of_customers_of_the_study(study):
-    plan = cx.power(
-        study,
-        "bad-moments-drive-away",
-        truths=[1.5],
-        companies=3,
-        pilot_customers=600,
-        keep=False,
-    )
+    plan = planned(study, 1.5)
     own = plan.customers
     assert own % LEAST
     assert plan.min_cell == LEAST
@@ -206,14 +204,7 @@ def test_a_plan_rounds_the_number_of_customers_of_the_study(study):
 
 
 def test_a_plan_that_finds_no_number_shows_no_multiple_of_the_number_of_customers(study):
-    plan = cx.power(
-        study,
-        "bad-moments-drive-away",
-        truths=[1.02],
-        companies=3,
-        pilot_customers=600,
-        keep=False,
-    )
+    plan = planned(study, 1.02)
     own, shown = plan.customers, plan.publishable()
     assert plan.needed == (-1,)
     assert len(shown.points) > 3
