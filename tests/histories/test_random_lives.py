@@ -99,7 +99,11 @@ PAIRS = {
         written_out.graded_share(("good", "unknown"), grade="good"),
     ),
     "share of gestures": (problem_share("gesture"), written_out.problem_share("gesture")),
-    "share told": (problem_share("told"), written_out.problem_share("told")),
+    "share informed": (problem_share("informed"), written_out.problem_share("informed")),
+    "share resolved": (
+        problem_share("resolved quickly", 24),
+        written_out.problem_share("resolved quickly", 24),
+    ),
     "share of failures": (
         graded_share(respect="failed", is_problem=True),
         written_out.graded_share(GRADED, respect="failed", is_problem=True),

@@ -184,7 +184,7 @@ def _share(hits: int, n: int) -> str:
     return f"{float(Fraction(middle) * (2 * tenth + 1) / 20):g}/{middle}"
 
 
-def problem_share(treatment: str) -> History:
+def problem_share(treatment: str, hours: int = 48) -> History:
     """Write down how many of the days with a problem were treated so, as `graded_share` does."""
 
     def history(v: View) -> str:
@@ -192,8 +192,11 @@ def problem_share(treatment: str) -> History:
             return "unknown"
         problems = v.dated("problem")
         days = sorted({r.when("problem") // SECONDS for r in problems})
-        if treatment == "told":
+        if treatment == "informed":
             treated = {r.when("problem") // SECONDS for r in problems if r.told}
+        elif treatment == "resolved quickly":
+            slow = {r.when("problem") // SECONDS for r in problems if state_of(v, r, hours) != "resolved"}
+            treated = set(days) - slow
         else:
             made = [r.when("goodwill") // SECONDS for r in v.dated("goodwill")]
             before = [[d for d in days if d <= m] for m in made]

@@ -6,12 +6,31 @@ from scipy.special import digamma
 
 from cxresearch.risk.table import RiskTable
 
+MIN_REPEATERS = 50  # customers with two moments or more
 _STEP = 0.05  # of log odds: how finely customers are distinguished
 _LEAST_VARIANCE = 1e-4  # of true shares between customers
 _WEIGHTS = (
     1.0,
     200.0,
 )  # moments that the share among all customers may count as, at least and at most
+
+
+def shows_proneness(table: RiskTable, name: str) -> bool:
+    """Whether a share so far can tell what customers are prone to: enough of them have two moments or more, not all alike.
+
+    Of customers with one moment each, nothing tells what they are prone to from what happened once.
+
+    Args:
+        table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
+        name: the feature.
+
+    Raises:
+        EstimationError: no such feature.
+    """
+    by_level = _by_level(table, name)
+    moments = sum(n * k for _, n, k in by_level)
+    hits = sum(a * k for a, _, k in by_level)
+    return 0 < hits < moments and sum(k for _, n, k in by_level if n >= 2) >= MIN_REPEATERS
 
 
 def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
@@ -32,12 +51,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     Raises:
         EstimationError: no such feature.
     """
-    feature = table.feature(name)
-    counts = {
-        level: tuple(map(float, level.split("/"))) for level in feature.levels if "/" in level
-    }
-    customers = table.ends(name)
-    by_level = [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
+    by_level = _by_level(table, name)
     moments = sum(n * k for _, n, k in by_level)
     hits = sum(a * k for a, _, k in by_level)
     if not 0 < hits < moments:
@@ -45,11 +59,24 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     p = hits / moments
     weight = _weight_of_all(by_level, p)
     names = {}
-    for level, (a, n) in counts.items():
+    for level, (a, n) in _counts(table, name).items():
         odds = float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p)))
         names[level] = f"{_STEP * round(odds / _STEP):.2f}"
     result = table.relabel(name, names)
     return result, len(result.positions(name)) > 1
+
+
+def _counts(table: RiskTable, name: str) -> dict[str, tuple[float, ...]]:
+    """Such moments, and moments, by level; unknown left out."""
+    levels = table.feature(name).levels
+    return {level: tuple(map(float, level.split("/"))) for level in levels if "/" in level}
+
+
+def _by_level(table: RiskTable, name: str) -> list[tuple[float, float, int]]:
+    """Such moments, moments, and customers who end there."""
+    customers = table.ends(name)
+    counts = _counts(table, name)
+    return [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
 
 
 def _weight_of_all(by_level: list[tuple[float, float, int]], p: float) -> float:

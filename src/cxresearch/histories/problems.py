@@ -61,7 +61,7 @@ def first_problem(quick_hours: int = 48) -> History:
         [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     arguments(quick_hours=quick_hours)
-    quick = _seconds(quick_hours)
+    quick = seconds_of(quick_hours)
     levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
 
     def updates(past: Past) -> list[Frame]:
@@ -140,13 +140,13 @@ def problem_state(quick_hours: int = 48) -> History:
         [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     arguments(quick_hours=quick_hours)
-    quick = _seconds(quick_hours)
+    quick = seconds_of(quick_hours)
     levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
 
     def updates(past: Past) -> list[Frame]:
         problems, resolutions = events_of_kind(past, "problem"), events_of_kind(past, "resolved")
         soon = nw.when(nw.col("took") > quick).then(nw.lit(0)).otherwise(nw.lit(1))
-        ended = _with_end(past, resolutions)
+        ended = with_end(past, resolutions)
         was_late = nw.when(_is_overdue(past, quick)).then(nw.lit(-1)).otherwise(nw.lit(0))
         return [
             problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
@@ -180,13 +180,13 @@ def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
 
     Not before they are seen at all; and a quick resolution that is known late leaves them open until then.
     """
-    slow = _with_end(past, problems).filter(nw.col("ended").is_null() | _is_overdue(past, quick))
+    slow = with_end(past, problems).filter(nw.col("ended").is_null() | _is_overdue(past, quick))
     return slow.with_columns(
         tick=nw.max_horizontal(_due(past, quick), nw.col("tick").cast(nw.Int64))
     )
 
 
-def _with_end(past: Past, events: Frame) -> Frame:
+def with_end(past: Past, events: Frame) -> Frame:
     """Events of problems with ``ended``: the first tick at which their resolution is known; null where it never is."""
     resolutions = events_of_kind(past, "resolved")
     ended = resolutions.group_by(*_LINK).agg(ended=nw.col("tick").min())
@@ -342,7 +342,12 @@ def _since_seen(run: RunningColumns, column: str, n_levels: int, level: nw.Expr)
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
 
 
-def _seconds(quick_hours: int) -> int:
+def seconds_of(quick_hours: int) -> int:
+    """How long a quick resolution may take.
+
+    Raises:
+        EstimationError: fewer hours than one.
+    """
     if quick_hours < 1:
         raise EstimationError(f"quick_hours must be at least 1, was {quick_hours}")
     return quick_hours * _HOUR

@@ -11,6 +11,7 @@ from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, RunningColumns, band, events_of_kind
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
+from cxresearch.histories.problems import seconds_of, with_end
 from cxresearch.records.contacts import GRADES
 from cxresearch.utils.checks import arguments, optional
 
@@ -112,25 +113,28 @@ def graded_share(
 
 _COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "gesture": ("problem_at", "goodwill_at"),
-    "told": ("problem_at", "informed_at"),
+    "informed": ("problem_at", "informed_at"),
+    "resolved quickly": ("problem_at", "resolved_at"),
 }
 
 
-def problem_share(treatment: str) -> History:
+def problem_share(treatment: str, quick_hours: int = 48) -> History:
     """How many of the problems so far were treated in a way: how the company treats a customer, as far as it shows.
 
     Problems of one day are one. A gesture belongs to the latest problem of its day or before, and counts from the day
-    on which it is made; that a customer was told of a problem beforehand counts from the problem on.
+    on which it is made; that a customer was informed of a problem beforehand counts from the problem on; a quick
+    resolution, of all problems of a day, counts from the day of the last of them.
 
     Args:
-        treatment: gesture (of goodwill), or told (beforehand).
+        treatment: gesture (of goodwill), informed (beforehand), or resolved quickly.
+        quick_hours: hours within which a resolution is quick.
 
     Returns:
         The history. Its levels are numbers such as ``2/5``, as those of `graded_share`: two of five. ``unknown`` for
         customers whose beginnings the log does not show.
 
     Raises:
-        EstimationError: no such treatment.
+        EstimationError: no such treatment; fewer hours than one.
 
     Example:
         >>> import polars as pl
@@ -145,30 +149,26 @@ def problem_share(treatment: str) -> History:
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 1, '0/0'), (1, 2, '0/1'), (2, 4, '1/1'), (4, 9, '1/2')]
     """
-    arguments(treatment=treatment)
+    arguments(treatment=treatment, quick_hours=quick_hours)
     if treatment not in _COLUMNS_OF:
         known = ", ".join(_COLUMNS_OF)
         hint = nearest(treatment, _COLUMNS_OF) or f"; there are: {known}"
         raise EstimationError(f"no treatment {treatment!r}{hint}")
+    quick = seconds_of(quick_hours)
 
     def updates(past: Past) -> list[Frame]:
-        told = (nw.col("informed") > 0).cast(nw.Int64) if treatment == "told" else nw.lit(0)
-        problems = events_of_kind(past, "problem").with_columns(told=told)
+        problems = events_of_kind(past, "problem")
         days = problems.group_by("customer", "day").agg(
-            nw.col("tick").min(), hits=nw.col("told").max()
+            nw.col("tick").min(), informed=(nw.col("informed") > 0).cast(nw.Int64).max()
         )
-        result = [days.select("customer", "tick", "hits", n=nw.lit(1))]
-        if treatment == "gesture":
-            made = events_of_kind(past, "goodwill").select("customer", "tick", made=nw.col("day"))
-            pairs = made.unique().join(days.select("customer", "day"), on="customer")
-            pairs = pairs.filter(nw.col("day") <= nw.col("made"))
-            latest = pairs.group_by("customer", "tick", "made").agg(nw.col("day").max())
-            first = latest.group_by("customer", "day").agg(nw.col("tick").min())
-            result.append(first.select("customer", "tick", hits=nw.lit(1)))
-        return result
+        counted = days.select("customer", "tick", "informed", n=nw.lit(1))
+        if treatment == "informed":
+            return [counted.rename({"informed": "hits"})]
+        made = _gestures(past, days) if treatment == "gesture" else _resolutions(past, quick)
+        return [counted.drop("informed"), made.select("customer", "tick", hits=nw.lit(1))]
 
     return History(
-        name=f"problem_share({treatment})",
+        name=f"problem_share({treatment}, {quick_hours})",
         levels=_LEVELS,
         required_columns=_COLUMNS_OF[treatment],
         updates=updates,
@@ -176,6 +176,25 @@ def problem_share(treatment: str) -> History:
         code=_level,
         grades=(),
     )
+
+
+def _gestures(past: Past, days: Frame) -> Frame:
+    """Days of problems after which a gesture was made, and the tick of the first one."""
+    made = events_of_kind(past, "goodwill").select("customer", "tick", made=nw.col("day"))
+    pairs = made.unique().join(days.select("customer", "day"), on="customer")
+    pairs = pairs.filter(nw.col("day") <= nw.col("made"))
+    latest = pairs.group_by("customer", "tick", "made").agg(nw.col("day").max())
+    return latest.group_by("customer", "day").agg(nw.col("tick").min())
+
+
+def _resolutions(past: Past, quick: int) -> Frame:
+    """Days of problems that were all resolved quickly, and the tick at which the last of them was."""
+    ended = with_end(past, events_of_kind(past, "problem"))
+    is_quick = (nw.col("took") >= 0) & (nw.col("took") <= quick)
+    soon = nw.when(is_quick).then(nw.lit(1)).otherwise(nw.lit(0))
+    days = ended.with_columns(soon=soon).group_by("customer", "day")
+    result = days.agg(nw.col("soon").min(), tick=nw.col("ended").max())
+    return result.filter((nw.col("soon") == 1) & ~nw.col("tick").is_null())
 
 
 def _level(run: RunningColumns) -> nw.Expr:
