@@ -6,6 +6,7 @@ hazard of leaving is constant, so the day of leaving is exact. A tenth of the re
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -181,9 +182,7 @@ class Life:
     contacts: list[tuple[float, str, bool, float | None, float | None, float | None]]
 
 
-def simulate_problems(
-    company: Problems, seed: int, customers: int | None = None
-) -> tuple[list[Life], np.random.Generator]:
+def simulate_problems(company: Problems, seed: int, customers: int | None = None) -> list[Life]:
     """Live through a company, customer by customer."""
     rng = np.random.default_rng(seed)
     lives: list[Life] = []
@@ -191,7 +190,7 @@ def simulate_problems(
         life = _live(company, rng)
         if life.end > 0:  # who ended before the log is not in the data
             lives.append(life)
-    return lives, rng
+    return lives
 
 
 def _live(c: Problems, rng: np.random.Generator) -> Life:
@@ -237,7 +236,7 @@ def _leaves(
             t for t in (at, solved, made, at + QUICK, at + 60) if t is not None and t < DAYS
         )
     times, summed = sorted(turns), 0.0
-    for left, right in zip(times, times[1:], strict=False):
+    for left, right in itertools.pairwise(times):
         rate = base * _ratio(c, left, problems)
         if summed + rate * (right - left) >= limit:
             return left + (limit - summed) / rate
@@ -291,11 +290,15 @@ def write_problems(
         for at, grade, is_problem, solved, made, notice in life.contacts
         if at >= 0
     ]
-    stamps = {k: pl.Datetime("us") for k in ("at", "problem_at", "resolved_at", "goodwill_at", "informed_at")}
+    stamps = {
+        k: pl.Datetime("us")
+        for k in ("at", "problem_at", "resolved_at", "goodwill_at", "informed_at")
+    }
     log = pl.DataFrame(rows, schema_overrides=stamps)
     log.sort("at", "customer").write_parquet(folder / "interactions.parquet")
     ends = [
-        None if life.end >= DAYS else FIRST_DAY + timedelta(days=int(life.end) + 1) for life in lives
+        None if life.end >= DAYS else FIRST_DAY + timedelta(days=int(life.end) + 1)
+        for life in lives
     ]
     # contacts of the last day are on file before the end, which is entered on the next one
     is_seen = [e is not None and e < FIRST_DAY + timedelta(days=DAYS) for e in ends]

@@ -26,6 +26,7 @@ for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
     os.environ.setdefault(name, "1")  # one process per core does more than threads do
 
 from benchmarks.hostile.families import FAMILIES
+from benchmarks.hostile.problems import PROBLEMS, simulate_problems, write_problems
 from benchmarks.hostile.shops import SHOPS, simulate_shop, write_shop
 from benchmarks.hostile.simulate import simulate, write
 from benchmarks.hostile.truths import CLAIMS, Truth, truths
@@ -86,6 +87,12 @@ def make_study(job: Job, folder: Path) -> Path:
     if job.family in SHOPS:
         shop = simulate_shop(SHOPS[job.family], job.seed, job.customers)
         return write_shop(shop, folder, job.family, with_moment_keys=job.with_moment_keys)
+    if job.family in PROBLEMS:
+        lives = simulate_problems(PROBLEMS[job.family], job.seed, job.customers)
+        keys = job.with_moment_keys
+        return write_problems(
+            lives, PROBLEMS[job.family], folder, job.family, with_moment_keys=keys
+        )
     company = simulate(FAMILIES[job.family], job.seed, job.customers)
     return write(company, folder, job.family, with_moment_keys=job.with_moment_keys)
 
@@ -278,12 +285,12 @@ def cells(rows: Iterable[Row], verdict: str) -> list[Cell]:
 
 def all_families() -> list[str]:
     """Names, in the order of the tables."""
-    return [*FAMILIES, *SHOPS]
+    return [*FAMILIES, *SHOPS, *PROBLEMS]
 
 
 def is_beyond_reach(family: str) -> bool:
     """Whether nothing in the data can tell what happens in a family from effects of moments."""
-    return (SHOPS[family] if family in SHOPS else FAMILIES[family]).is_beyond_reach
+    return {**FAMILIES, **SHOPS, **PROBLEMS}[family].is_beyond_reach
 
 
 def summary(rows: Sequence[Row]) -> str:

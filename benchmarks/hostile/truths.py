@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.hostile.families import FAMILIES
+from benchmarks.hostile.problems import PROBLEMS
 from benchmarks.hostile.shops import SHOPS, Shop
 from benchmarks.hostile.simulate import BAD, Effects
 
@@ -38,7 +39,13 @@ CLAIMS = (
     "three-strikes",
     "four-expectations",
     "remote-touchpoints",
+    "resolution-decides",
+    "slow-resolution",
+    "recovery-paradox",
+    "goodwill-gesture",
+    "tell-the-customer",
 )
+ASKED_OF_MOMENTS = CLAIMS[:10]
 # what counts as a neutral moment is a mixture of all grades there
 FLATTENED = ("neutral-bot",)
 # any contact changes the hazard there, whatever its grade: against that of silence after 90 days
@@ -88,7 +95,7 @@ def truths(family: str, large: Numbers | None = None) -> dict[str, Truth]:
     """What is true in a family, by claim; claims without a truth are left out.
 
     Args:
-        family: a name in `FAMILIES` or `SHOPS`.
+        family: a name in `FAMILIES`, `SHOPS` or `PROBLEMS`.
         large: numbers of large runs; those of the file when not given.
 
     Raises:
@@ -96,6 +103,8 @@ def truths(family: str, large: Numbers | None = None) -> dict[str, Truth]:
     """
     if family in SHOPS:
         return shop_truths(family)
+    if family in PROBLEMS:
+        return problem_truths(family)
     numbers = large_numbers() if large is None else large
     case = Case(family, FAMILIES[family].effects, numbers)
     result = {claim: rule(case) for claim, rule in RULES.items()}
@@ -234,7 +243,7 @@ def _remote(case: Case) -> Truth | None:
 Rule = Callable[[Case], Truth | None]
 RULES: dict[str, Rule] = dict(
     zip(
-        CLAIMS,
+        ASKED_OF_MOMENTS,
         (_bad, _thirty, _good, _neutral, _first, _silence, _anger, _three, _four, _remote),
         strict=True,
     )
@@ -272,6 +281,42 @@ def shop_truths(name: str) -> dict[str, Truth]:
     return result
 
 
+def problem_truths(name: str) -> dict[str, Truth]:
+    """What is true in a company whose customers have problems, by claim.
+
+    A claim whose truth mixes with what is planted beside it is left out: a late problem is not yet late for two days,
+    and a resolution that changes the hazard comes about as late as a gesture does.
+    """
+    c = PROBLEMS[name]
+    worst = c.open * c.open_late
+    result = {
+        "recovery-paradox": _lowers(c.resolved, "planted, for all problems resolved"),
+        "goodwill-gesture": _lowers(c.gesture, "planted"),
+        "tell-the-customer": _lowers(c.told, "planted"),
+    }
+    why = "planted, while a problem is open and once all are resolved"
+    result["slow-resolution"] = _raises(worst / c.resolved, why)
+    result["resolution-decides"] = (
+        _lowers(c.resolved / c.open, why)
+        if c.open_late == 1
+        else Truth(math.nan, ("contradicted",), "a late one is not late for two days")
+    )
+    if c.hard != 1:  # it acts on whoever has had a hard problem, of whom more have one open
+        del result["recovery-paradox"]
+    if (
+        c.gesture != 1 or c.told != 1
+    ):  # customers with all resolved have had more of them than those without a problem
+        del result["recovery-paradox"], result["resolution-decides"], result["slow-resolution"]
+    return result
+
+
+def _lowers(value: float, why: str) -> Truth:
+    """Of a claim that a ratio lies below 1."""
+    if value >= 1:
+        return Truth(value, ("supported",), why)
+    return Truth(value, ("contradicted",) if value <= 1 / EDGE + 1e-9 else (), why)
+
+
 def before_third(shop: Shop) -> float:
     """The share that lapses before a third recorded bad contact, from the first one on; for shops where all is quick.
 
@@ -295,7 +340,7 @@ def lines() -> list[tuple[str, str, str, str, str]]:
             " ".join(t.wrong),
             t.why,
         )
-        for family in (*FAMILIES, *SHOPS)
+        for family in (*FAMILIES, *SHOPS, *PROBLEMS)
         for claim, t in truths(family, large).items()
     ]
 

@@ -167,7 +167,10 @@ def test_what_is_no_history(make):
         (lambda: graded_share("bad", among=()), "among must name a grade at least"),
         (lambda: graded_share("bad", among=("god",)), "no grade 'god'; did you mean 'good'"),
         (lambda: problem_share("gestures"), "no treatment 'gestures'; did you mean 'gesture'"),
-        (lambda: problem_share("refund"), "no treatment 'refund'; there are: gesture, informed, resolved quickly"),
+        (
+            lambda: problem_share("refund"),
+            "no treatment 'refund'; there are: gesture, informed, resolved quickly",
+        ),
         (lambda: last_grade_and_age((3, 2)), "edges must rise"),
     ],
 )

@@ -1,6 +1,7 @@
 """No family is degenerate, and what is true of each is on file."""
 
 import csv
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from benchmarks.hostile import truths as truth_module
 from benchmarks.hostile.families import FAMILIES
 from benchmarks.hostile.large_runs import incidence_before_third
+from benchmarks.hostile.problems import DAYS, PROBLEMS, simulate_problems
 from benchmarks.hostile.run import seeds
 from benchmarks.hostile.shops import SHOPS, Shop, simulate_shop, write_shop
 from benchmarks.hostile.simulate import BAD, GOOD, Company, Effects, simulate
@@ -130,7 +132,7 @@ def test_equal_seeds_give_equal_shops():
 
 def test_every_family_has_a_seed_of_its_own_and_truths():
     known = seeds()
-    assert list(known) == [*FAMILIES, *SHOPS]
+    assert list(known) == [*FAMILIES, *SHOPS, *PROBLEMS]
     assert np.diff(sorted(known.values())).min() >= 100_000
     for family in known:
         result = truths(family)
@@ -194,3 +196,32 @@ def test_an_incidence_with_a_third_bad_moment_competing_is_counted_by_hand():
         expected += there * now.count("left") / n
         there *= 1 - sum(c != "" for c in now) / n
     assert incidence_before_third(s, 200) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_no_company_with_problems_is_degenerate(name):
+    lives = simulate_problems(PROBLEMS[name], 1, 800)
+    contacts = [c for life in lives for c in life.contacts]
+    assert 60 < sum(life.left and life.end < DAYS for life in lives) < 600
+    assert all(at < life.end for life in lives for at, *_ in life.contacts)
+    problems = [c for c in contacts if c[2]]
+    assert 0.05 < len(problems) / len(contacts) < 0.5
+    for treated in (3, 4, 5):
+        assert 0.05 < sum(c[treated] is not None for c in problems) / len(problems) < 0.95
+
+
+def test_an_open_problem_multiplies_the_hazard_as_planted():
+    lives = simulate_problems(PROBLEMS["problems-true-open"], 2, 6_000)
+    left, days = [0, 0], [0.0, 0.0]
+    for life in lives:
+        spells = [
+            (at, solved or life.end)
+            for at, _, is_problem, solved, *_ in life.contacts
+            if is_problem
+        ]
+        turns = sorted({life.start, life.end, *(t for s in spells for t in s if t < life.end)})
+        for begin, end in itertools.pairwise(turns):
+            days[any(a <= begin < b for a, b in spells)] += end - begin
+        if life.left and life.end < DAYS:
+            left[any(a <= life.end <= b for a, b in spells)] += 1
+    assert left[1] / days[1] / (left[0] / days[0]) == pytest.approx(1.8, rel=0.08)

@@ -195,7 +195,11 @@ def problem_share(treatment: str, hours: int = 48) -> History:
         if treatment == "informed":
             treated = {r.when("problem") // SECONDS for r in problems if r.told}
         elif treatment == "resolved quickly":
-            slow = {r.when("problem") // SECONDS for r in problems if state_of(v, r, hours) != "resolved"}
+            slow = {
+                r.when("problem") // SECONDS
+                for r in problems
+                if state_of(v, r, hours) != "resolved"
+            }
             treated = set(days) - slow
         else:
             made = [r.when("goodwill") // SECONDS for r in v.dated("goodwill")]

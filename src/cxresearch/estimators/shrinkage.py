@@ -16,9 +16,10 @@ _WEIGHTS = (
 
 
 def shows_proneness(table: RiskTable, name: str) -> bool:
-    """Whether a share so far can tell what customers are prone to: enough of them have two moments or more, not all alike.
+    """Whether a share so far can tell what customers are prone to: enough of them have two moments or more.
 
-    Of customers with one moment each, nothing tells what they are prone to from what happened once.
+    Nor may all moments be alike. Of customers with one moment each, nothing tells what they are prone to from what
+    happened once.
 
     Args:
         table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
