@@ -1,9 +1,9 @@
 """The planted value of worlds, from two simulators that share no code: python -m benchmarks.second_truth.
 
-Each pair plants the same effect in a world of `cxresearch.worlds` and in a company of `benchmarks/hostile`, which differ
-in everything else: how often customers are in touch, how they grade, how long they stay. The number of the claim must be
-the planted one in both, or a simulator plants something else than it says. Pairs, sizes and seeds were fixed before
-anything was run.
+Each pair plants the same effect in a world of `cxresearch.worlds` and in a company of `benchmarks/hostile`, which
+differ in everything else: how often customers are in touch, how they grade, how long they stay. The number of the
+claim must be the planted one in both, or a simulator plants something else than it says. Pairs, sizes and seeds were
+fixed before anything was run.
 """
 
 from __future__ import annotations
@@ -180,9 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 PAGE = """\
 # Planted values, from two simulators
 
-Made by `python -m benchmarks.second_truth`; what it does is said there. {customers:,} customers each, 95% intervals. `p, lowest` is
-the least probable of three: that the world's number differs so much from the planted one by chance, that the other's does,
-that they differ so much from each other.
+Made by `python -m benchmarks.second_truth`; what it does is said there. {customers:,} customers each, 95% intervals.
+`p, lowest` is the least probable of three: that the world's number differs so much from the planted one by chance, that
+the other's does, that they differ so much from each other.
 
 {table}
 """
