@@ -102,4 +102,4 @@ def test_a_number_that_cannot_contradict_does_so_nowhere_but_under_a_rival(verdi
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_that_must_not_decide_is_open(verdicts, name):
     everywhere = verdicts(*NUMBERS[name], undecidable="too many without a comparator")
-    assert everywhere["trial"] == everywhere["curve"] == {"undecided"}
+    assert everywhere["trial"] == everywhere["curve"] == everywhere["rival"] == {"undecided"}

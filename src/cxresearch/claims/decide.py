@@ -135,8 +135,7 @@ def decide_reading(
 ) -> IntervalDecision:
     """What the number of a reading decides by itself, before rivals and requirements.
 
-    Trials, analyses of rivals, specification curves and planning all decide a number here. An analysis of a rival is
-    withheld only where it comes too early; planning withholds none.
+    Trials, analyses of rivals, specification curves and planning all decide a number here. Planning withholds none.
 
     Args:
         result: the number.

@@ -264,7 +264,7 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
     # numbers under a rival count against a claim even where its own number could not contradict it
     decision = decide_reading(
-        result.estimate, region, withheld=result.too_early, why_not_contradicted=""
+        result.estimate, region, withheld=result.why_withheld, why_not_contradicted=""
     )
     row = RivalRow(
         label=analysis.label,
