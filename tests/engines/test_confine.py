@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.engines import engine
+from cxresearch.engines import duckdb_files, engine
 from cxresearch.errors import DataError, RuleError, SourceError
 from cxresearch.records.sources import open_source
 
@@ -78,6 +80,21 @@ def test_what_does_not_fit_into_memory_goes_into_the_state_folder(tmp_path, monk
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
     del on
     assert not spill.exists()
+
+
+def test_a_query_without_an_end_leaves_half_of_the_disk(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=80_000_000)
+    monkeypatch.setattr(duckdb_files.shutil, "disk_usage", lambda _: usage)
+    on = engine("duckdb")
+    on.connection.execute("set memory_limit = '60MB'; set threads = 1")
+    (tmp_path / "state").mkdir(mode=0o700)
+    on.confine([], tmp_path / "state")
+    with pytest.raises(duckdb.OutOfMemoryException, match="max_temp_directory_size"):
+        on.connection.execute(
+            "create table big as select range a, md5(range::varchar) b from range(8000000)"
+        )
+    spilt = sum(f.stat().st_size for f in (tmp_path / "state").rglob("*") if f.is_file())
+    assert spilt <= 40_000_000
 
 
 def test_files_of_a_second_study_are_read_as_well(tmp_path):

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import duckdb
 
 
+SPILL_SHARE = (
+    0.5  # of the free disk, at most: a query without an end must not fill it for everybody else
+)
+
+
 def connected() -> duckdb.DuckDBPyConnection:
     """A connection that sees what it is given only: no variable of this program, no extension fetched, times in UTC.
 
@@ -51,10 +56,13 @@ def confine(
     Args:
         connection: it stays so until it is closed.
         files: their places.
-        spill: a private folder for what does not fit into memory; without one, nothing is written.
+        spill: a private folder for what does not fit into memory, up to half of the free disk; without one, nothing is
+            written.
     """
     if spill is not None:
         connection.execute(f"set temp_directory = {text(str(spill))}")
+        most = int(shutil.disk_usage(spill).free * SPILL_SHARE)
+        connection.execute(f"set max_temp_directory_size = '{most} bytes'")
     places = {form for f in files for form in (f, os.path.abspath(f), os.path.realpath(f))}  # noqa: PTH100
     listed = ", ".join(text(p + end) for p in sorted(places) for end in ("", ".wal"))
     connection.execute(f"set allowed_paths = [{listed}]")
