@@ -14,6 +14,7 @@ from tests.report.standins import study_of
 FULL = "/dev/full"
 NOT_TEXT = "st\udcff"  # a byte that is not UTF-8
 MAIN = "from cxresearch.cli import main; main()"
+ONE = '[decision]\nmultiplicity = "none"\n'  # no claim is tried but the one that is asked for
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,7 @@ def test_a_table_that_is_cut_while_it_is_read(study, tmp_path, engine):
 @pytest.mark.parametrize("broken", ["a file", "no right to write"])
 def test_verdicts_are_written_though_the_quarantine_cannot_be(tmp_path, broken):
     own = study_of(tmp_path / "own")
+    own.write_text(own.read_text() + ONE)
     lines = (own.parent / "log.csv").read_text().splitlines()
     lines[1] = "," + lines[1].split(",", 1)[1]
     (own.parent / "log.csv").write_text("\n".join(lines) + "\n")
