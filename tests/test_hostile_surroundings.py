@@ -19,7 +19,9 @@ ONE = '[decision]\nmultiplicity = "none"\n'  # no claim is tried but the one tha
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return study_of(tmp_path_factory.mktemp("hostile") / "study")
+    result = study_of(tmp_path_factory.mktemp("hostile") / "study")
+    result.write_text(result.read_text() + ONE)
+    return result
 
 
 def shell(command, **given):
@@ -171,10 +173,11 @@ def test_python_without_docstrings_is_refused_before_the_work(study, tmp_path):
 
 
 @pytest.mark.slow
-def test_python_without_assertions_gives_the_same_verdicts(study):
+def test_python_without_assertions_gives_the_same_verdicts(study, tmp_path):
+    """Each time tried anew: what is kept lies in a folder of its own."""
     said = [
         shell(
-            f"cx evaluate {study} --claim three-strikes --json -",
+            f"cx evaluate {study} --claim three-strikes --json - --state {tmp_path / level}",
             env=os.environ | {"PYTHONOPTIMIZE": level},
         ).stdout
         for level in ("0", "1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -92,6 +93,7 @@ class IntervalDecision:
         return p_short if short else min(p_inside, p_outside, p_short)
 
 
+@lru_cache(maxsize=1024)  # planning asks for the regions of a claim at each of thousands of draws
 def parse_region(text: str, smallest_effect: float | None = None) -> Region:
     """Read ``>= 0.925``, ``> 1``, ``< 1/3`` or ``in [0.8, 1.25]``.
 
