@@ -30,6 +30,7 @@ def test_sample_and_report_from_a_wheel(tmp_path):
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
+        assert not [n for n in packed.namelist() if "/." in n]
         packed.extractall(site)
     # what is not tried below is there all the same
     package = ROOT / "src" / "cxresearch"
