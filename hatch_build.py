@@ -1,4 +1,4 @@
-"""The build of the wheel writes its bill of materials: CycloneDX, in the folder that PEP 770 names."""
+"""The build of the wheel adds notebooks, data and a bill of materials: CycloneDX, in the folder that PEP 770 names."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def listed_licences(root: Path) -> dict[str, str]:
     """Packages with their licences, as `licences.csv` has them."""
     with (root / "licences.csv").open(encoding="utf-8", newline="") as rows:
         return {normal(row["package"]): row["licence"] for row in csv.DictReader(rows)}
+
+
+def bundled_files(root: Path) -> dict[str, str]:
+    """What ships beside the modules and where to; nothing hidden, such as what was kept of a study that lies there."""
+    files = (p for name in ("data", "notebooks") for p in sorted((root / name).rglob("*")))
+    places = {p: p.relative_to(root) for p in files if p.is_file()}
+    return {
+        str(p): f"cxresearch/_bundled/{place.as_posix()}"
+        for p, place in places.items()
+        if not any(part.startswith((".", "__")) for part in place.parts)
+    }
 
 
 def bill_of_materials(root: Path, project: dict[str, Any], version: str) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def bill_of_materials(root: Path, project: dict[str, Any], version: str) -> dict
 
 
 class BillOfMaterials(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds the bill of materials to the wheel."""
+    """Adds notebooks, data and the bill of materials to the wheel."""
 
     PLUGIN_NAME = "custom"
 
@@ -92,6 +103,7 @@ class BillOfMaterials(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         root = Path(self.root)
+        build_data["force_include"].update(bundled_files(root))
         project = self.metadata.core.config
         made = bill_of_materials(root, project, self.metadata.version)
         self._file = root / "build" / "cxresearch.cdx.json"

@@ -14,6 +14,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+import cxresearch as cx
+from cxresearch.utils.bundled import copy_sample
 from cxresearch.utils.slow_imports import import_jsonschema
 from tests import studies
 
@@ -58,6 +60,24 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
             return pickle.loads(path.read_bytes())
 
     return get
+
+
+@pytest.fixture(scope="session")
+def tried_sample(
+    tmp_path_factory: pytest.TempPathFactory, shared: Callable[[str, Callable[[], Made]], Made]
+) -> Path:
+    """A folder with the sample study and what a first run has kept of it; made once, to be copied or only read.
+
+    For tests that are about something else than trying claims: all numbers of all claims are there.
+    """
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("tried-sample")
+        copy_sample(folder)
+        cx.evaluate(cx.read_study(folder))
+        return folder
+
+    return shared("tried-sample", make)
 
 
 @pytest.fixture(scope="session")

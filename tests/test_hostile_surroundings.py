@@ -14,11 +14,14 @@ from tests.report.standins import study_of
 FULL = "/dev/full"
 NOT_TEXT = "st\udcff"  # a byte that is not UTF-8
 MAIN = "from cxresearch.cli import main; main()"
+ONE = '[decision]\nmultiplicity = "none"\n'  # no claim is tried but the one that is asked for
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return study_of(tmp_path_factory.mktemp("hostile") / "study")
+    result = study_of(tmp_path_factory.mktemp("hostile") / "study")
+    result.write_text(result.read_text() + ONE)
+    return result
 
 
 def shell(command, **given):
@@ -170,10 +173,11 @@ def test_python_without_docstrings_is_refused_before_the_work(study, tmp_path):
 
 
 @pytest.mark.slow
-def test_python_without_assertions_gives_the_same_verdicts(study):
+def test_python_without_assertions_gives_the_same_verdicts(study, tmp_path):
+    """Each time tried anew: what is kept lies in a folder of its own."""
     said = [
         shell(
-            f"cx evaluate {study} --claim three-strikes --json -",
+            f"cx evaluate {study} --claim three-strikes --json - --state {tmp_path / level}",
             env=os.environ | {"PYTHONOPTIMIZE": level},
         ).stdout
         for level in ("0", "1")
@@ -210,6 +214,7 @@ def test_a_table_that_is_cut_while_it_is_read(study, tmp_path, engine):
 @pytest.mark.parametrize("broken", ["a file", "no right to write"])
 def test_verdicts_are_written_though_the_quarantine_cannot_be(tmp_path, broken):
     own = study_of(tmp_path / "own")
+    own.write_text(own.read_text() + ONE)
     lines = (own.parent / "log.csv").read_text().splitlines()
     lines[1] = "," + lines[1].split(",", 1)[1]
     (own.parent / "log.csv").write_text("\n".join(lines) + "\n")

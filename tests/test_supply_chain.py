@@ -40,6 +40,18 @@ def wheels(tmp_path_factory):
     return made
 
 
+def test_nothing_that_was_kept_of_a_study_is_packed(tmp_path):
+    """The sample study of a checkout in which it was tried has a state folder of hundreds of megabytes beside it."""
+    for name in ("data/sample/study.toml", "data/sample/.cxresearch/cache/a", "notebooks/n.ipynb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    packed = BUILD.bundled_files(tmp_path)
+    assert list(packed) == [
+        str(tmp_path / n) for n in ("data/sample/study.toml", "notebooks/n.ipynb")
+    ]
+    assert next(iter(packed.values())) == "cxresearch/_bundled/data/sample/study.toml"
+
+
 @pytest.mark.slow
 def test_the_build_writes_a_bill_of_materials(wheels):
     with zipfile.ZipFile(wheels[0]) as packed:

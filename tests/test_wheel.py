@@ -30,7 +30,12 @@ def test_sample_and_report_from_a_wheel(tmp_path):
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
+        assert not [n for n in packed.namelist() if "/." in n]
         packed.extractall(site)
+    # what is not tried below is there all the same
+    package = ROOT / "src" / "cxresearch"
+    files = [p for p in package.rglob("*") if p.is_file() and p.parent.name != "__pycache__"]
+    assert not [p for p in files if not (site / "cxresearch" / p.relative_to(package)).is_file()]
     # the unpacked wheel comes before the checkout on the path, in this process and in the kernel it starts
     env = os.environ | {"PYTHONPATH": str(site)}
 
@@ -52,6 +57,10 @@ def test_sample_and_report_from_a_wheel(tmp_path):
     ).stdout
     assert Path(result.strip()).is_relative_to(site)
     assert "study.toml" in run("sample", "study")
+    file = work / "study" / "study.toml"
+    # one claim is tried, and none of those that it would be judged with
+    alone = file.read_text("utf-8") + '\n[decision]\nmultiplicity = "none"\n'
+    file.write_text(alone, "utf-8")
     pages = run("report", "study", "--out", "reports", "--claim", "bad-moments-drive-away").split()
     assert [Path(p).name for p in pages] == ["verdicts.html", "index.html"]
     assert "A bad moment pushes customers away" in (work / "reports" / "verdicts.html").read_text(

@@ -1,9 +1,10 @@
 """Pages to look at, each made once: a real report on a part of the sample study, and pages made without a kernel."""
 
+from shutil import copytree
+
 import pytest
 
 from cxresearch.report.runs.run import report
-from cxresearch.utils.bundled import copy_sample
 from tests.browser.browsers import chromium
 from tests.report.dockets import hostile_docket, ratio_trial, share_trial, untestable_trial
 from tests.report.histories import history_of, many
@@ -41,10 +42,10 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory):
+def real(tried_sample, tmp_path_factory):
     """The folder of a report on the sample study with all notebooks."""
     folder = tmp_path_factory.mktemp("real")
-    copy_sample(folder / "study")
+    copytree(tried_sample, folder / "study")
     study = folder / "study" / "study.toml"
     report(study, folder / "out", notebooks=NOTEBOOKS)
     return folder / "out"

@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE
-from cxresearch.utils.bundled import bundled, copy_sample
+from cxresearch.utils.bundled import bundled
 from tests.browser.browsers import chromium
 
 pytestmark = pytest.mark.browser
@@ -134,12 +134,16 @@ COLOURS = """async source => {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tried_sample, tmp_path_factory):
     """Copies of the notebooks, the sample study where they look for it, and a notebook that only makes a chart."""
     result = tmp_path_factory.mktemp("lab")
     for path in bundled("notebooks").glob("*.ipynb"):
         shutil.copy(path, result)
-    copy_sample(result / "data" / "sample")
+    planning = result / "planning.ipynb"
+    text = planning.read_text("utf-8")
+    assert text.count("companies = 16 ") == 1
+    planning.write_text(text.replace("companies = 16 ", "companies = 3 "), "utf-8")
+    shutil.copytree(tried_sample, result / "data" / "sample")
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     plain = new_notebook(cells=[new_code_cell(c) for c in PLAIN], metadata={"kernelspec": kernel})
     nbformat.write(plain, result / "plain.ipynb")

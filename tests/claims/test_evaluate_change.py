@@ -149,7 +149,9 @@ def test_a_log_of_dates_wants_a_date(records, since):
 @pytest.mark.slow
 def test_on_the_command_line(tmp_path):
     made = simulate(World(), 400, seed=3)
-    made.write(tmp_path, name="a world", truth={})
+    study, *_ = made.write(tmp_path, name="a world", truth={})
+    # no claim is tried but the one that is asked for
+    study.write_text(study.read_text() + '\n[decision]\nmultiplicity = "none"\n')
     claim = ("--claim", CLAIMS[0])
     written = tmp_path / "v.json", tmp_path / "v.csv", tmp_path / "v.xlsx"
     files = [f"--{path.suffix[1:]}={path}" for path in written]

@@ -9,7 +9,6 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims import evaluate as module
 from cxresearch.claims import kept_trials
-from cxresearch.utils.bundled import bundled
 from cxresearch.worlds import World, simulate
 
 # one of each kind of reading, and one whose naive answer calls for a caution
@@ -162,10 +161,9 @@ STORED = (10, "32b674c199668f48")
 
 
 @pytest.mark.slow
-def test_what_is_kept_changes_only_with_its_number(shared):
+def test_what_is_kept_changes_only_with_its_number(tried_sample):
     """When this fails: raise `kept_trials.TRIALS`, and put the number and the new digest into `STORED`."""
-    study = cx.read_study(bundled("data").joinpath("sample", "study.toml"))
-    docket = shared("sample-0-365", lambda: cx.evaluate(cx.read_records(study)))
+    docket = cx.evaluate(cx.read_study(tried_sample))
     kept = [
         [t.claim.id, rounded(t.to_dict()), t.sentence.template, t.caution.template]
         for t in docket.values()

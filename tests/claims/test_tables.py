@@ -20,12 +20,26 @@ from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.worlds import World, simulate
 
+TWO = ["three-strikes", "bad-moments-drive-away"]
+
 
 @pytest.fixture(scope="module")
 def records():
     return read_records(
         simulate(World(hr_bad=(1.0, 2.0, 2.0, 2.0), busy_stay=-0.3), 1_500, 4).study()
     )
+
+
+@pytest.fixture(scope="module")
+def whole(records):
+    """What they need, counted in one go."""
+    return count(records, wanted(records))
+
+
+@pytest.fixture(scope="module")
+def verdicts(records):
+    """Two claims on tables that are counted in one go."""
+    return evaluate(records, TWO, alone=True, verdicts_only=True).to_json()
 
 
 def wanted(records):
@@ -57,8 +71,7 @@ def same(a, b):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", [3_000, 9_001])
-def test_parts_add_up_to_the_whole(records, monkeypatch, part):
-    whole = count(records, wanted(records))
+def test_parts_add_up_to_the_whole(records, whole, monkeypatch, part):
     monkeypatch.setattr(packed_contacts, "PART", part)
     assert len(records.parts()) > 2
     said = []
@@ -142,9 +155,7 @@ def test_an_error_belongs_to_its_own_table(records):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", [5_000, pytest.param(500, marks=pytest.mark.slow)])
-def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch, part):
-    claims = ["three-strikes", "bad-moments-drive-away"]
-    whole = evaluate(records, claims, alone=True, verdicts_only=True)
+def test_verdicts_do_not_depend_on_the_parts(records, verdicts, monkeypatch, part):
     monkeypatch.setattr(packed_contacts, "PART", part)
     assert len(records.parts()) > 2
-    assert evaluate(records, claims, alone=True, verdicts_only=True).to_json() == whole.to_json()
+    assert evaluate(records, TWO, alone=True, verdicts_only=True).to_json() == verdicts

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from shutil import copytree
 
 import pytest
 
 import cxresearch as cx
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.report.runs.run import report
-from cxresearch.study import read_study
-from cxresearch.utils.bundled import bundled, copy_sample
 from tests.report.in_process import executed
 
 pytestmark = pytest.mark.slow
@@ -19,9 +18,8 @@ NO_RISK_TABLE = {"jack": "it lacks a risk table: this reading counts the contact
 
 
 @pytest.fixture(scope="module")
-def records():
-    study = read_study(bundled("data").joinpath("sample", "study.toml"))
-    return cx.read_records(study)
+def records(tried_sample):
+    return cx.read_records(cx.read_study(tried_sample))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,9 @@ def evaluate(records, shared):
         digest = sha256(repr((study.moments, study.info)).encode()).hexdigest()[:12]
         key = f"sample-{digest}"
         if key not in dockets:
-            dockets[key] = shared(key, lambda: as_ever(tried, verdicts_only=is_changed))
+            # nobody asks for other definitions again, so that nothing of them is kept
+            options = {"verdicts_only": is_changed, "keep": not is_changed}
+            dockets[key] = shared(key, lambda: as_ever(tried, **options))
         result = dockets[key]
         return replace(result, trials=tuple(result[c] for c in claims))
 
@@ -61,8 +61,8 @@ def test_claim_page(claim, records, evaluate, monkeypatch):
         assert "This study cannot say" not in shown
 
 
-def test_report_on_a_claim_without_a_risk_table(tmp_path):
-    copy_sample(tmp_path / "study")
+def test_report_on_a_claim_without_a_risk_table(tried_sample, tmp_path):
+    copytree(tried_sample, tmp_path / "study")
     study = tmp_path / "study" / "study.toml"
     page = report(study, tmp_path / "out", notebooks=("claim",), variables={}, claims=("jack",))[
         0

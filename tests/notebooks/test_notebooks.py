@@ -63,10 +63,16 @@ def test_cells_are_short_and_hold_no_statistics(notebook):
             assert imported <= {"cxresearch"}
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small study for all notebooks: what one has tried is kept for the next."""
+    return small_study(tmp_path_factory.mktemp("small") / "study")
+
+
 @pytest.mark.slow
-def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
-    study = small_study(tmp_path / "study")
-    elsewhere = tmp_path / "elsewhere"
+def test_runs_from_another_folder(notebook, small, monkeypatch):
+    study = small
+    elsewhere = study.parents[1] / f"elsewhere-{notebook.stem}"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     pages = report(

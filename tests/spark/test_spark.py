@@ -106,30 +106,26 @@ def test_the_sample_study(partitions):
     assert tables[0].fingerprint() == tables[1].fingerprint()
 
 
-@pytest.mark.parametrize("name", SET_BACK)
-def test_what_is_set_back_or_looks_back_in_the_sample_study(name):
+@pytest.fixture(scope="module")
+def sample():
+    """The records of the sample study on Spark and on Polars, read once: the test above asks whether they agree."""
     study = cx.read_study(SAMPLE)
+    return tuple(read_records(study, name) for name in ("spark", "polars"))
+
+
+def test_what_is_set_back_or_looks_back_in_the_sample_study(sample):
+    """On one walk, and in one table: whoever is at the same levels of all at the same time is at those of each."""
     ours, theirs = (
-        risk_table(
-            episodes(
-                read_records(study, engine_name),
-                {name: SET_BACK[name]},
-                cohorts=True,
-                observed_from=19_400,
-            )
-        )
-        for engine_name in ("spark", "polars")
+        risk_table(episodes(r, SET_BACK, cohorts=True, observed_from=19_400)) for r in sample
     )
     assert ours == theirs
-    assert len(ours.feature(name).levels) > 1
+    assert all(len(ours.feature(name).levels) > 1 for name in SET_BACK)
 
 
-def test_the_docket_of_the_sample_study():
-    study = cx.read_study(SAMPLE)
+def test_the_docket_of_the_sample_study(sample):
     claims = ["public-posting", "jack"]  # other tables are asked for one by one above
     ours, theirs = (
-        evaluate(study, claims, engine=name, alone=True, keep=False, verdicts_only=True)
-        for name in ("spark", "polars")
+        evaluate(records, claims, alone=True, keep=False, verdicts_only=True) for records in sample
     )
     assert ours.fingerprint == theirs.fingerprint
     assert ours.counted == theirs.counted

@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from scipy import stats
+import numpy as np
+from numpy.typing import NDArray
 
+from cxresearch.estimators.distributions import normal_quantile
 from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
 from cxresearch.estimators.looks import half_width, p_at_every_look
 from cxresearch.estimators.results import Estimate
@@ -90,6 +93,7 @@ class IntervalDecision:
         return p_short if short else min(p_inside, p_outside, p_short)
 
 
+@lru_cache(maxsize=1024)  # planning asks for the regions of a claim at each of thousands of draws
 def parse_region(text: str, smallest_effect: float | None = None) -> Region:
     """Read ``>= 0.925``, ``> 1``, ``< 1/3`` or ``in [0.8, 1.25]``.
 
@@ -264,21 +268,25 @@ def more_events(
         if result.interval == "fixed"
         else half_width(result.se, result.r, 1 - result.level) / result.se
     )
-    wanted = distance / (reach + float(stats.norm.ppf(power)))
+    wanted = distance / (reach + normal_quantile(power))
     return max(0, math.ceil(events * (result.se / wanted) ** 2) - events) if wanted > 0 else None
 
 
 def holm(ps: list[float]) -> list[float]:
     """Holm's adjusted p-values."""
-    return _adjusted(ps, "holm")
+    order = np.argsort(ps)
+    raised = np.take(ps, order) * np.arange(len(ps), 0, -1)
+    return _placed(np.maximum.accumulate(raised), order)
 
 
 def benjamini_hochberg(ps: list[float]) -> list[float]:
     """Benjamini and Hochberg's adjusted p-values."""
-    return _adjusted(ps, "fdr_bh")
+    order = np.argsort(ps)
+    raised = np.take(ps, order) / (np.arange(1, len(ps) + 1) / max(len(ps), 1))
+    return _placed(np.minimum.accumulate(raised[::-1])[::-1], order)
 
 
-def _adjusted(ps: list[float], method: str) -> list[float]:
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(ps, method=method)[1]] if ps else []
+def _placed(adjusted: NDArray[np.float64], order: NDArray[np.intp]) -> list[float]:
+    result = np.empty_like(adjusted)
+    result[order] = np.minimum(adjusted, 1.0)
+    return [float(p) for p in result]

@@ -19,7 +19,8 @@
     accelerated failure times, compared with Cox    looks               limits that hold at every look
     predicted   what a model predicts for a history
     effect_over_time  by age of the moment, by band of the clock
-    balance     comparators weighted to be alike    results             what is returned
+    balance     comparators weighted to be alike    distributions       quantiles and tails
+    results     what is returned
 
 Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
 """

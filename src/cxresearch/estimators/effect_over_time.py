@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
+from cxresearch.estimators.distributions import chi2_above
 from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.estimators.risk_sets import Array
@@ -221,6 +221,6 @@ def _tested(
         ratios=ratios,
         chisq=chisq,
         df=df,
-        p=float(stats.chi2.sf(chisq, df)),
+        p=float(chi2_above(chisq, df)),
         cause=cause,
     )

@@ -10,7 +10,6 @@ from math import inf
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import optimize
 
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import EstimationError, NotTestable
@@ -490,5 +489,7 @@ def _limit(exposure: Array, expected: Array, kinds: _Kinds) -> float:
     def score(x: float) -> float:
         with_x = odds * np.exp(x)
         return float((soon - (soon + late) * with_x / (1 + with_x)).sum())
+
+    from scipy import optimize  # takes a quarter of a second to import
 
     return float(optimize.brentq(score, -_FARTHEST, _FARTHEST, xtol=1e-13))

@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from cxresearch.estimators.distributions import (
+    normal_above,
+    normal_quantile,
+    t_above,
+    t_quantile,
+)
 
 _TINY = 1e-12
 FEW = 20  # of fewer cases the error is itself a guess, and of none there is no error
@@ -16,12 +22,12 @@ FEW = 20  # of fewer cases the error is itself a guess, and of none there is no 
 def quantile(level: float, df: int) -> float:
     """The two-sided quantile of t with so many degrees of freedom; of the normal distribution if they are 0."""
     p = 0.5 + level / 2
-    return float(stats.t.ppf(p, df) if df else stats.norm.ppf(p))
+    return t_quantile(p, df) if df else normal_quantile(p)
 
 
 def two_sided_p(distance: float, df: int) -> float:
     """The largest level at which an interval still reaches a point `distance` standard errors away."""
-    return float(2 * (stats.t.sf(abs(distance), df) if df else stats.norm.sf(abs(distance))))
+    return 2 * (t_above(abs(distance), df) if df else normal_above(abs(distance)))
 
 
 def log_interval(coef: float, se: float, level: float, df: int) -> tuple[float, float]:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from cxresearch.disclosure.counts import about
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import fit_design
 from cxresearch.estimators.design import belongs, design
 from cxresearch.estimators.discrete import fit_grouped_design
+from cxresearch.estimators.distributions import f_above
 from cxresearch.estimators.influence import clusters_of, places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.risk.table import RiskTable
@@ -195,4 +195,4 @@ def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     moves = joint.influence[:, places_of]
     wald = float(joint.coef[places_of] @ np.linalg.pinv(moves.T @ moves) @ joint.coef[places_of])
     df = joint.df
-    return float(stats.f.sf(wald * (df - p + 1) / (p * df), p, df - p + 1))
+    return f_above(wald * (df - p + 1) / (p * df), p, df - p + 1)

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
 
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.design import Design, design, identify
+from cxresearch.estimators.distributions import chi2_above
 from cxresearch.estimators.incidence import curve_of
 from cxresearch.estimators.intervals import quantile
 from cxresearch.estimators.newton import maximise
@@ -363,4 +363,4 @@ def _quadratic(
 
 def _p(chisq: Vector, df: NDArray[np.int64]) -> Vector:
     """The p-values of chi-squared statistics; NaN without a degree of freedom."""
-    return np.where(df > 0, stats.chi2.sf(chisq, np.maximum(df, 1)), np.nan)
+    return np.where(df > 0, chi2_above(chisq, np.maximum(df, 1)), np.nan)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import linalg, optimize
+from scipy import linalg
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, covariates, layout
@@ -286,6 +286,8 @@ def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) ->
         return
     free = linalg.null_space(scaled[exits > 0], rcond=1e-10)
     drop = scaled[exits == 0] @ free
+    from scipy import optimize  # takes a quarter of a second to import
+
     result = optimize.linprog(drop.sum(axis=0), A_ub=drop, b_ub=np.zeros(len(drop)), bounds=(-1, 1))
     if result.status == 0 and result.fun < -1e-7:
         along = np.abs(free @ result.x)[baselines:]

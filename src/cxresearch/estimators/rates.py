@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, layout
+from cxresearch.estimators.distributions import chi2_quantile
 from cxresearch.estimators.influence import clusters_of, places
 from cxresearch.estimators.intervals import FEW, quantile
 from cxresearch.estimators.results import Result, Vector
@@ -320,5 +320,5 @@ def _squares(
 def _exact(events: Array, exposure: Array, level: float) -> tuple[Array, Array]:
     """Garwood's limits of a rate."""
     tail = (1 - level) / 2
-    low = np.where(events > 0, stats.chi2.ppf(tail, np.maximum(2 * events, 1)) / 2, 0.0)
-    return low / exposure, stats.chi2.ppf(1 - tail, 2 * events + 2) / 2 / exposure
+    low = np.where(events > 0, chi2_quantile(tail, np.maximum(2 * events, 1)) / 2, 0.0)
+    return low / exposure, chi2_quantile(1 - tail, 2 * events + 2) / 2 / exposure
