@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cxresearch.estimators.distributions import normal_quantile
 from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
 from cxresearch.estimators.looks import half_width, p_at_every_look
@@ -274,19 +271,15 @@ def more_events(
 
 def holm(ps: list[float]) -> list[float]:
     """Holm's adjusted p-values."""
-    order = np.argsort(ps)
-    raised = np.take(ps, order) * np.arange(len(ps), 0, -1)
-    return _placed(np.maximum.accumulate(raised), order)
+    return _adjusted(ps, "holm")
 
 
 def benjamini_hochberg(ps: list[float]) -> list[float]:
     """Benjamini and Hochberg's adjusted p-values."""
-    order = np.argsort(ps)
-    raised = np.take(ps, order) / (np.arange(1, len(ps) + 1) / max(len(ps), 1))
-    return _placed(np.minimum.accumulate(raised[::-1])[::-1], order)
+    return _adjusted(ps, "fdr_bh")
 
 
-def _placed(adjusted: NDArray[np.float64], order: NDArray[np.intp]) -> list[float]:
-    result = np.empty_like(adjusted)
-    result[order] = np.minimum(adjusted, 1.0)
-    return [float(p) for p in result]
+def _adjusted(ps: list[float], method: str) -> list[float]:
+    from statsmodels.stats.multitest import multipletests  # takes half a second to import
+
+    return [float(p) for p in multipletests(ps, method=method)[1]] if ps else []

@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.disclosure.counts import MIN_CELL, about, readable_positions
-from cxresearch.estimators.distributions import normal_quantile
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.risk.table import RiskTable
@@ -384,15 +383,14 @@ def estimate(
 
 def wilson(p: float, size: float, level: float) -> Estimate:
     """A proportion with Wilson's interval on `size` customers, which may be fewer than were counted."""
-    share, z = p * size / size, -normal_quantile((1 - level) / 2)
-    below = 1 + z**2 / size
-    middle = (share + z**2 / (2 * size)) / below
-    half = z * math.sqrt(share * (1 - share) / size + z**2 / (4 * size**2)) / below
+    from statsmodels.stats.proportion import proportion_confint  # takes half a second to import
+
+    low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
     error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
     return Estimate(
         value=p,
-        low=max(middle - half, 0.0),
-        high=min(middle + half, 1.0),
+        low=max(float(low), 0.0),
+        high=min(float(high), 1.0),
         level=level,
         se=error,
         se_model=error,
