@@ -146,6 +146,11 @@ def contacts_so_far(most: int) -> Weight:
     return lambda day: np.minimum(day.past.count.sum(axis=1), most) / most
 
 
+def first_contact() -> Weight:
+    """While there has been no contact yet."""
+    return lambda day: day.past.count.sum(axis=1) == 0
+
+
 def long_standing(days: int) -> Weight:
     """From 0 at the start of the relation to 1 after so many days."""
     return lambda day: np.clip(day.tenure, 0, days) / days
@@ -742,5 +747,38 @@ FAMILIES: dict[str, Company] = {
         influences=(Influence(weight=trait(1), leave=3),),
         effects=Effects(bad_first=1.6),
         hazard=0.0007,
+    ),
+    # a third look, for what the claims' own comparisons leave open
+    "key-accounts": Company(
+        about="The first bad moment multiplies the hazard by 1.6; key accounts, who stay anyway, are looked after then.",
+        influences=(
+            Influence(weight=hidden(0, 0.3), leave=0.2),
+            Influence(weight=both(hidden(0, 0.3), since_bad(14)), contacts=8, good=10),
+        ),
+        effects=Effects(bad_first=1.6),
+        hazard=0.0015,
+    ),
+    "decided-month": Company(
+        about="Who has decided leaves 15 to 30 days later, and finds nearly everything bad meanwhile.",
+        influences=(Influence(weight=about_to_leave(15, 30), contacts=2, bad=12),),
+    ),
+    "retention-calls-silence": Company(
+        about="Silence of 90 days multiplies the hazard by 1.8, but who is about to leave is called 20 to 60 days before.",
+        influences=(Influence(weight=about_to_leave(20, 60), contacts=4, bad=0.2, good=0.4),),
+        effects=Effects(silence=1.8),
+        hazard=0.0008,
+    ),
+    "kind-and-quiet": Company(
+        about="Who grades kindly stays longer and is in touch less often; bad moments and silence do nothing.",
+        influences=(Influence(weight=trait(0), leave=0.6, good=2, contacts=0.75),),
+    ),
+    "oversold": Company(
+        about="A reseller promises too much: for a quarter the first contact is bad, and these leave sooner for good.",
+        influences=(
+            Influence(weight=both(hidden(0, 0.25), first_contact()), bad=12),
+            Influence(weight=hidden(0, 0.25), leave=2.2),
+        ),
+        is_beyond_reach=True,
+        hazard=0.0008,
     ),
 }
