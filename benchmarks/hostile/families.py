@@ -750,7 +750,7 @@ FAMILIES: dict[str, Company] = {
     ),
     # a third look, for what the claims' own comparisons leave open
     "key-accounts": Company(
-        about="The first bad moment multiplies the hazard by 1.6; key accounts, who stay anyway, are looked after then.",
+        about="The first bad moment multiplies the hazard by 1.6; key accounts stay anyway and are looked after then.",
         influences=(
             Influence(weight=hidden(0, 0.3), leave=0.2),
             Influence(weight=both(hidden(0, 0.3), since_bad(14)), contacts=8, good=10),
@@ -763,7 +763,7 @@ FAMILIES: dict[str, Company] = {
         influences=(Influence(weight=about_to_leave(15, 30), contacts=2, bad=12),),
     ),
     "retention-calls-silence": Company(
-        about="Silence of 90 days multiplies the hazard by 1.8, but who is about to leave is called 20 to 60 days before.",
+        about="Silence of 90 days multiplies the hazard by 1.8, but who will leave is called 20 to 60 days before.",
         influences=(Influence(weight=about_to_leave(20, 60), contacts=4, bad=0.2, good=0.4),),
         effects=Effects(silence=1.8),
         hazard=0.0008,
