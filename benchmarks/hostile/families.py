@@ -762,6 +762,25 @@ FAMILIES: dict[str, Company] = {
         about="Who has decided leaves 15 to 30 days later, and finds nearly everything bad meanwhile.",
         influences=(Influence(weight=about_to_leave(15, 30), contacts=2, bad=12),),
     ),
+    "harsh-month": Company(
+        about="Who is about to leave grades worse, up to 30 days before.",
+        influences=(Influence(weight=about_to_leave(1, 30), bad=5),),
+    ),
+    "key-accounts-20000": Company(
+        about="Key accounts as before, in a company four times as large, and looked after still more.",
+        influences=(
+            Influence(weight=hidden(0, 0.3), leave=0.15),
+            Influence(weight=both(hidden(0, 0.3), since_bad(14)), contacts=10, good=20),
+        ),
+        effects=Effects(bad_first=1.6),
+        customers=20_000,
+        hazard=0.0015,
+    ),
+    "kind-and-loyal-20000": Company(
+        about="Who grades kindly stays longer, in a company four times as large; silence does nothing.",
+        influences=(Influence(weight=trait(0), leave=0.5, good=2.5, bad=0.7),),
+        customers=20_000,
+    ),
     "retention-calls-silence": Company(
         about="Silence of 90 days multiplies the hazard by 1.8, but who will leave is called 20 to 60 days before.",
         influences=(Influence(weight=about_to_leave(20, 60), contacts=4, bad=0.2, good=0.4),),
