@@ -791,6 +791,19 @@ FAMILIES: dict[str, Company] = {
         about="Who grades kindly stays longer and is in touch less often; bad moments and silence do nothing.",
         influences=(Influence(weight=trait(0), leave=0.6, good=2, contacts=0.75),),
     ),
+    "harsh-and-quiet": Company(
+        about="Who grades harshly is in touch less often and leaves sooner, whatever happens.",
+        influences=(Influence(weight=trait(0), leave=1.6, bad=2.2, contacts=0.7),),
+    ),
+    "harsh-and-busy": Company(
+        about="Who grades harshly is in touch more often and leaves sooner, whatever happens.",
+        influences=(Influence(weight=trait(0), leave=1.6, bad=2.2, contacts=1.4),),
+    ),
+    "true-harsh-and-quiet": Company(
+        about="The first bad moment multiplies the hazard by 1.6; harsh graders call less and leave sooner.",
+        influences=(Influence(weight=trait(0), leave=1.4, bad=1.8, contacts=0.7),),
+        effects=Effects(bad_first=1.6),
+    ),
     "oversold": Company(
         about="A reseller promises too much: for a quarter the first contact is bad, and these leave sooner for good.",
         influences=(
