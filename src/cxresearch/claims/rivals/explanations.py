@@ -7,6 +7,7 @@ its entry in rivals.toml; to add a rival, add an object here and an entry there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -184,6 +185,9 @@ class RivalExplanation:
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
 
+        Where no difference at all lies inside the region, to contradict is to find one. Every analysis must then find
+        one as well, as for a support elsewhere: its whole interval lies beyond no difference.
+
         A negative control must show no difference to the other side, which could hide an effect.
 
         Args:
@@ -194,8 +198,11 @@ class RivalExplanation:
         """
         above, below = _differences(outcomes)
         others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        return all(o.is_outside and o.row.verdict != "supported" for o in others) and not (
-            below if region.is_upward else above
+        differences = _against_no_difference(others)
+        return (
+            all(o.is_outside and o.row.verdict != "supported" for o in others)
+            and all(d.verdict == "supported" for d in differences)
+            and not (below if region.is_upward else above)
         )
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
@@ -205,7 +212,8 @@ class RivalExplanation:
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a contradicted reading rests on besides that of its interval."""
-        return []
+        others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
+        return [d.p for d in _against_no_difference(others)]
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         """The analyses where the claim names none; `leads` are days that are left out."""
@@ -237,6 +245,23 @@ def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
     return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
 
 
+def _against_no_difference(outcomes: Sequence[Outcome]) -> list[IntervalDecision]:
+    """Numbers held against all that lies beyond no difference, on their side; none where that is outside the region.
+
+    To contradict a claim whose region holds no difference inside, such as ``< 1.1``, is to find a difference.
+    """
+    result = []
+    for o in outcomes:
+        if o.decision is None or o.row.estimate is None or o.row.unit is None:
+            continue
+        region, null = o.decision.region, o.row.unit.null_value
+        if region.low < null < region.high:
+            is_above = o.row.estimate.value > null
+            beyond = (null, math.inf) if is_above else (-math.inf, null)
+            result.append(decide(o.row.estimate, Region("a difference", *beyond)))
+    return result
+
+
 class AlreadyLeaving(RivalExplanation):
     """Customers had decided before: what happened in the last days is left out."""
 
@@ -254,9 +279,31 @@ class AlreadyLeaving(RivalExplanation):
         return super().leaves_contradiction(facts, outcomes, region, level)
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
-        """That of the longest lead."""
+        """That of the longest lead, besides those of any."""
         longest = self._longest(outcomes)
-        return [longest.decision.p] if longest and longest.decision else []
+        own = [longest.decision.p] if longest and longest.decision else []
+        return [*own, *super().p_of_contradiction(outcomes)]
+
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """As of any, and no customer decides longer ahead than the longest lead that can be tried."""
+        return not _decide_earlier(facts, outcomes) and super().leaves_support(
+            facts, outcomes, region
+        )
+
+    def status(
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
+    ) -> tuple[RivalStatus, str]:
+        """As of any; says which leads cannot be tried."""
+        status, reason = super().status(case, entry, rows, decided)
+        leads, own = case.facts.lead_days, entry.lead_days
+        if status == "required" and own and leads and leads[-1] > own[-1]:
+            reason += (
+                f" Who decides more than {own[-1]} days ahead, and the study allows for {leads[-1]}, cannot be told "
+                f"apart: lead_days = [{own[-1]}] says that nobody does."
+            )
+        return status, reason
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         for lead in leads:
@@ -270,6 +317,12 @@ class AlreadyLeaving(RivalExplanation):
 
     def _longest(self, outcomes: Sequence[Outcome]) -> Outcome | None:
         return max(outcomes, key=lambda o: o.analysis.variant.lead, default=None)
+
+
+def _decide_earlier(facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+    """Whether customers may decide longer ahead than the longest lead that a claim could be tried at."""
+    longest = max((o.analysis.variant.lead for o in outcomes), default=0)
+    return bool(facts.lead_days) and 0 < longest < facts.lead_days[-1]
 
 
 class Temperament(RivalExplanation):
