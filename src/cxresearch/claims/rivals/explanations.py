@@ -7,13 +7,12 @@ its entry in rivals.toml; to add a rival, add an object here and an entry there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
 from cxresearch.claims.compute_gaps import gap_marks
-from cxresearch.claims.decide import IntervalDecision, Region, decide
+from cxresearch.claims.decide import Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
     ExcessReading,
@@ -22,6 +21,15 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.readings import Model
 from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.analyses import (
+    Analysis,
+    Case,
+    Outcome,
+    StudyFacts,
+    against_no_difference,
+    decide_earlier,
+    differences,
+)
 from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
 from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
@@ -38,78 +46,6 @@ RECENT_DAYS = 30  # how long a short effect is looked for
 _EQUAL_SHARES = "the share of such moments so far held equal"
 _ONE_PROBLEM = "Customers had one problem each: how theirs are treated cannot be distinguished from how this one was."
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyFacts:
-    """What explanations need to know of a study.
-
-    Attributes:
-        lead_days: how many days ahead customers may decide to leave, ascending; empty where they leave at once.
-        has_measured_grades: whether grades are measured, not given by customers.
-        has_contracts: whether the end of a relation is known.
-        lapse: which silence counts as a lapse, where it is not.
-        looks_back: whether histories look back over some days instead of to the start.
-        unknown_share: the share of moments without a grade.
-        other_exits: how many customers left for another cause than defection.
-    """
-
-    lead_days: tuple[int, ...]
-    has_measured_grades: bool
-    has_contracts: bool
-    lapse: Lapse | None
-    looks_back: bool
-    unknown_share: float
-    other_exits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A reading of a claim on a study, for which other explanations are tried."""
-
-    facts: StudyFacts
-    claim: Claim
-    reading: AnyReading
-
-    def lead_days(self, entry: RivalEntry) -> tuple[int, ...]:
-        """How many days are left out, as declared by the claim, else by the study; none if the study has none."""
-        return (entry.lead_days or self.facts.lead_days) if self.facts.lead_days else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """An analysis of a reading under a rival.
-
-    Attributes:
-        rival: its id.
-        label: what is done, in plain words.
-        reading: what is computed: the reading itself, or another of the claim that stands for it.
-        variant: how.
-        is_control: whether it is a negative control, which shows no difference unless the rival is at work.
-    """
-
-    rival: str
-    label: str
-    reading: AnyReading
-    variant: Variant
-    is_control: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an analysis gave.
-
-    Attributes:
-        analysis: what was done.
-        row: as it is shown.
-        decision: of the interval against the region; None where it could not be computed.
-        is_outside: whether the estimate alone lies outside.
-    """
-
-    analysis: Analysis
-    row: RivalRow
-    decision: IntervalDecision | None
-    is_outside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +108,7 @@ class RivalExplanation:
             outcomes: of its analyses.
             region: of the claim.
         """
-        above, below = _differences(outcomes)
+        above, below = differences(outcomes)
         others = [o for o in outcomes if not o.analysis.is_control]
         return (
             any(o.row.estimate for o in outcomes)
@@ -196,12 +132,12 @@ class RivalExplanation:
             region: of the claim.
             level: confidence level that a contradiction needs.
         """
-        above, below = _differences(outcomes)
+        above, below = differences(outcomes)
         others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        differences = _against_no_difference(others)
+        found = against_no_difference(others)
         return (
             all(o.is_outside and o.row.verdict != "supported" for o in others)
-            and all(d.verdict == "supported" for d in differences)
+            and all(d.verdict == "supported" for d in found)
             and not (below if region.is_upward else above)
         )
 
@@ -213,7 +149,7 @@ class RivalExplanation:
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a contradicted reading rests on besides that of its interval."""
         others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        return [d.p for d in _against_no_difference(others)]
+        return [d.p for d in against_no_difference(others)]
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         """The analyses where the claim names none; `leads` are days that are left out."""
@@ -233,33 +169,6 @@ class RivalExplanation:
 
     def _dismissed(self, entry: RivalEntry) -> tuple[RivalStatus, str]:
         return "dismissed", f"{entry.reason} Dismissed: {self.words.dismissed}."
-
-
-def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
-    """Whether a negative control lies above what would be no difference, and whether one lies below."""
-    known = [
-        (e, u.null_value)
-        for o in outcomes
-        if o.analysis.is_control and (e := o.row.estimate) and (u := o.row.unit)
-    ]
-    return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
-
-
-def _against_no_difference(outcomes: Sequence[Outcome]) -> list[IntervalDecision]:
-    """Numbers held against all that lies beyond no difference, on their side; none where that is outside the region.
-
-    To contradict a claim whose region holds no difference inside, such as ``< 1.1``, is to find a difference.
-    """
-    result = []
-    for o in outcomes:
-        if o.decision is None or o.row.estimate is None or o.row.unit is None:
-            continue
-        region, null = o.decision.region, o.row.unit.null_value
-        if region.low < null < region.high:
-            is_above = o.row.estimate.value > null
-            beyond = (null, math.inf) if is_above else (-math.inf, null)
-            result.append(decide(o.row.estimate, Region("a difference", *beyond)))
-    return result
 
 
 class AlreadyLeaving(RivalExplanation):
@@ -288,7 +197,7 @@ class AlreadyLeaving(RivalExplanation):
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
         """As of any, and no customer decides longer ahead than the longest lead that can be tried."""
-        return not _decide_earlier(facts, outcomes) and super().leaves_support(
+        return not decide_earlier(facts, outcomes) and super().leaves_support(
             facts, outcomes, region
         )
 
@@ -317,12 +226,6 @@ class AlreadyLeaving(RivalExplanation):
 
     def _longest(self, outcomes: Sequence[Outcome]) -> Outcome | None:
         return max(outcomes, key=lambda o: o.analysis.variant.lead, default=None)
-
-
-def _decide_earlier(facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
-    """Whether customers may decide longer ahead than the longest lead that a claim could be tried at."""
-    longest = max((o.analysis.variant.lead for o in outcomes), default=0)
-    return bool(facts.lead_days) and 0 < longest < facts.lead_days[-1]
 
 
 class Temperament(RivalExplanation):
