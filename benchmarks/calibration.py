@@ -22,6 +22,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import polars as pl
+from msgspec.structs import replace
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
@@ -34,11 +35,15 @@ COUNTS = tuple(v.replace(" ", "_") for v in VERDICTS)
 BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
 EMPTY = {"world": pl.String, "claim": pl.String, "value": pl.Float64}
 LARGE = 100_000
+# effects of days: only where nobody decides longer ahead can they be told from a decision
+LEADS = {"fresh": (14,)}
 
 
 def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict[str, object]]:
     """Some claims on one of a world's companies."""
     study = simulate(known_world(world).world, customers, seed).study(world)
+    if world in LEADS:
+        study = replace(study, moments=replace(study.moments, lead_days=LEADS[world]))
     docket = evaluate(study, claims, alone=True, verdicts_only=True)
     rows = []
     for trial in docket.values():
@@ -186,10 +191,16 @@ def page(result: pl.DataFrame, customers: int) -> str:
         cells += [_told(r["true_value"], ".3f"), _told(r["covered"], ".1%")] if limits else []
         lines.append(f"| {' | '.join(map(str, cells))} |")
     worlds = "\n".join(
-        f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in result["world"].to_list()
+        f"- **{k.name}**: {k.about}{_declared(k.name)}"
+        for k in KNOWN.values()
+        if k.name in result["world"].to_list()
     )
     said = LIMITS.format(large=LARGE) if limits else ""
     return PAGE.format(customers=customers, limits=said, worlds=worlds, table="\n".join(lines))
+
+
+def _declared(world: str) -> str:
+    return f" Declared is lead_days = {list(LEADS[world])}." if world in LEADS else ""
 
 
 def _told(value: float | None, how: str) -> str:

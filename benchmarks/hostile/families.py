@@ -141,6 +141,27 @@ def mood() -> Weight:
     return weight
 
 
+def contacts_so_far(most: int) -> Weight:
+    """From 0 at the first contact to 1 at so many."""
+    return lambda day: np.minimum(day.past.count.sum(axis=1), most) / most
+
+
+def first_contact() -> Weight:
+    """While there has been no contact yet."""
+    return lambda day: day.past.count.sum(axis=1) == 0
+
+
+def long_standing(days: int) -> Weight:
+    """From 0 at the start of the relation to 1 after so many days."""
+    return lambda day: np.clip(day.tenure, 0, days) / days
+
+
+def in_turn(days: tuple[int, ...], length: int) -> Weight:
+    """For so many days from a day on that depends on the region, which is not in the data."""
+    begun, over = staggered(days), staggered(tuple(d + length for d in days))
+    return lambda day: begun(day) & ~over(day)
+
+
 def both(*weights: Weight) -> Weight:
     """Where all of them hold."""
 
@@ -155,6 +176,19 @@ def both(*weights: Weight) -> Weight:
 
 HARSH = Influence(weight=trait(0), leave=1.6, bad=2.2)
 SHORT = Effects(bad_recent=2.5)
+BRIEF: dict[str, Any] = {
+    "hazard": 0.012,
+    "contacts": 1 / 30,
+    "started_before": 0.05,
+    "years_before": 0.5,
+}
+YEARLY: dict[str, Any] = {
+    "influences": (
+        Influence(weight=around_anniversary(5, 10), leave=500),
+        Influence(weight=around_anniversary(40, 0), contacts=3, bad=4),
+    ),
+    "hazard": 0.00004,
+}
 
 FAMILIES: dict[str, Company] = {
     # nothing but moments: what is true is clear
@@ -470,5 +504,313 @@ FAMILIES: dict[str, Company] = {
         about="Who is about to leave falls silent up to 150 days before, longer than anybody assumes.",
         influences=(Influence(weight=about_to_leave(60, 150), contacts=0.1),),
         is_beyond_reach=True,
+    ),
+    # a second trial: short relations
+    "life-short": Company(
+        about="Relations last 80 days on average, with two or three contacts; moments do nothing.",
+        **BRIEF,
+    ),
+    "life-short-harsh": Company(
+        about="Relations last 80 days on average, and who grades harshly leaves sooner.",
+        influences=(HARSH,),
+        **BRIEF,
+    ),
+    "life-short-leaving": Company(
+        about="Relations last 80 days on average; who is about to leave grades worse, up to 40 days before.",
+        influences=(Influence(weight=about_to_leave(1, 40), bad=5),),
+        **BRIEF,
+    ),
+    "life-short-true": Company(
+        about="Relations last 80 days on average; the first bad moment doubles the hazard.",
+        effects=Effects(bad_first=2.0),
+        **BRIEF,
+    ),
+    # whom the company treats how
+    "risk-calls": Company(
+        about="The company calls customers at risk, kindly: for 60 days they are in touch more and leave more.",
+        influences=(Influence(weight=spells(60, 1.0), leave=5, contacts=4, bad=0.3),),
+        hazard=0.0007,
+    ),
+    "retention-calls": Company(
+        about="The company calls who is about to leave, 20 to 60 days before; most find the calls neutral.",
+        influences=(Influence(weight=about_to_leave(20, 60), contacts=4, bad=0.2, good=0.4),),
+    ),
+    "agents-by-value": Company(
+        about="Valuable customers, who are not marked in the data, stay longer and are served by better agents.",
+        influences=(Influence(weight=hidden(0, 0.4), leave=0.45, bad=0.35, good=1.8),),
+        hazard=0.0013,
+    ),
+    "agents-by-segment": Company(
+        about="A segment of valuable customers stays longer and is served by better agents, more so over the years.",
+        influences=(
+            Influence(weight=in_segment(1), leave=0.45, bad=0.5, good=1.5),
+            Influence(weight=both(in_segment(1), long_standing(700)), leave=0.6, bad=0.5),
+        ),
+        hazard=0.0013,
+    ),
+    "recovered-valued": Company(
+        about="The first bad moment multiplies the hazard by 1.6; it is made good to the valuable, who stay anyway.",
+        influences=(
+            Influence(weight=hidden(0, 0.5), leave=0.4),
+            Influence(weight=both(hidden(0, 0.5), since_bad(14)), contacts=5, good=6),
+        ),
+        effects=Effects(bad_first=1.6),
+        hazard=0.0013,
+    ),
+    "price-campaign": Company(
+        about="A price rise for one segment: for 40 days bad contacts and departures, of that segment alone.",
+        influences=(
+            Influence(weight=both(in_segment(2), between(400, 440)), leave=8, contacts=4, bad=10),
+        ),
+    ),
+    "price-campaign-hidden": Company(
+        about="The same for customers of a tariff that is not in the data.",
+        influences=(
+            Influence(weight=both(hidden(0, 0.3), between(400, 440)), leave=8, contacts=4, bad=10),
+        ),
+        hazard=0.0009,
+    ),
+    "regional": Company(
+        about="Four regions, not in the data, have 60 days of trouble each, at different times.",
+        influences=(
+            Influence(weight=in_turn((200, 350, 500, 650), 60), leave=5, contacts=1.5, bad=6),
+        ),
+        hazard=0.0008,
+    ),
+    # by the relation
+    "yearly": Company(
+        about="Customers leave around anniversaries only; the weeks before bring contacts and bad grades.",
+        **YEARLY,
+    ),
+    "yearly-true": Company(
+        about="The same, and the first bad moment multiplies the hazard by 1.6.",
+        effects=Effects(bad_first=1.6),
+        **YEARLY,
+    ),
+    "careers": Company(
+        about="The more contacts so far, the worse the grades; the longer the relation, the fewer leave.",
+        influences=(
+            Influence(weight=contacts_so_far(15), bad=6),
+            Influence(weight=long_standing(730), leave=0.3),
+        ),
+        hazard=0.0015,
+        shares=(0.06, 0.34, 0.6),
+    ),
+    "careers-u": Company(
+        about="The more contacts so far, the worse the grades; new customers and those of long standing leave most.",
+        influences=(
+            Influence(weight=contacts_so_far(15), bad=6),
+            Influence(weight=in_tenure(0, 60), leave=3),
+            Influence(weight=in_tenure(600, 10_000), leave=2.5),
+        ),
+        hazard=0.0008,
+        shares=(0.06, 0.34, 0.6),
+    ),
+    "harsh-newcomers": Company(
+        about="Some grade harshly in the first 60 days only, and leave sooner for good.",
+        influences=(
+            Influence(weight=trait(0), leave=1.7),
+            Influence(weight=both(trait(0), in_tenure(0, 60)), bad=2.5),
+        ),
+    ),
+    "households": Company(
+        about="Households of three leave within days of each other, and grade harshly and leave sooner together.",
+        influences=(HARSH,),
+        household=3,
+    ),
+    "households-true": Company(
+        about="Households of three leave at one limit; a member's first bad moment multiplies its hazard by 1.6.",
+        effects=Effects(bad_first=1.6),
+        household=3,
+    ),
+    # before leaving
+    "lukewarm-before-leaving": Company(
+        about="Who is about to leave finds less good, and more neutral, up to 60 days before.",
+        influences=(Influence(weight=about_to_leave(1, 60), good=0.2),),
+    ),
+    "notice-month": Company(
+        about="Who has given notice stays for another month, which ends the relation; bad contacts about the notice.",
+        influences=(Influence(weight=about_to_leave(25, 35), contacts=2, bad=6),),
+    ),
+    "troubles-month": Company(
+        about="Spells of trouble at home for 30 days: more contacts, more bad grades, more departures.",
+        influences=(Influence(weight=spells(30, 1.0), leave=5, contacts=2, bad=5),),
+        hazard=0.0008,
+    ),
+    "already-leaving-declared": Company(
+        about="Who has decided leaves 1 to 14 days later and is in touch more often meanwhile; declared so.",
+        influences=(Influence(weight=about_to_leave(1, 14), contacts=6, bad=9),),
+        moments={"lead_days": [14]},
+    ),
+    "dormant": Company(
+        about="For 120 days a customer may have no use for the service: no contacts, and more departures.",
+        influences=(Influence(weight=spells(120, 0.8), leave=2.5, contacts=0.05),),
+        is_beyond_reach=True,
+        hazard=0.0008,
+    ),
+    # by the record
+    "answer-bias": Company(
+        about="Of those who leave sooner, more answer when it was bad; four in ten contacts are not graded.",
+        influences=(Influence(weight=trait(0), leave=1.6, answered_bad=2.5),),
+        answered=0.6,
+    ),
+    "answer-bias-few": Company(
+        about="Of those who leave sooner, more answer when it was bad; one in seven contacts is not graded.",
+        influences=(Influence(weight=trait(0), leave=1.6, answered_bad=2.5),),
+        answered=0.85,
+    ),
+    "answer-bias-leaving": Company(
+        about="Who is about to leave answers when it was bad and not otherwise, up to 60 days before.",
+        influences=(Influence(weight=about_to_leave(1, 60), answered=0.4, answered_bad=6),),
+        answered=0.6,
+    ),
+    "ends-late": Company(
+        about="Departures are entered 20 to 75 days late; nothing else happens.",
+        entered_after=(20, 75),
+    ),
+    "ends-late-true": Company(
+        about="The first bad moment multiplies the hazard by 1.6; departures are entered 20 to 75 days late.",
+        effects=Effects(bad_first=1.6),
+        entered_after=(20, 75),
+    ),
+    "ends-very-late": Company(
+        about="Departures are entered 60 to 90 days late, longer than the longest lead.",
+        entered_after=(60, 90),
+        is_beyond_reach=True,
+    ),
+    "ends-very-late-declared": Company(
+        about="Departures are entered 60 to 90 days late, and a lead of 90 days is declared.",
+        entered_after=(60, 90),
+        moments={"lead_days": [14, 30, 60, 90]},
+    ),
+    "regraded": Company(
+        about="At four in ten departures the last contact, if at most 60 days old, is graded bad afterwards.",
+        regraded=0.4,
+    ),
+    "deleted": Company(
+        about="Once a customer has left, half of the contacts that were not bad are deleted.",
+        deleted=0.5,
+        is_beyond_reach=True,
+    ),
+    # what is true, and something else besides: it must be decided
+    "true-busy": Company(
+        about="The first bad moment multiplies the hazard by 1.6, and who is often in touch leaves sooner.",
+        influences=(Influence(weight=pace(), leave=1.6),),
+        effects=Effects(bad_first=1.6),
+    ),
+    "true-seasons": Company(
+        about="The first bad moment multiplies the hazard by 1.6; winter has more of everything.",
+        influences=(Influence(weight=season(0), leave=1.9, bad=1.8, contacts=1.4),),
+        effects=Effects(bad_first=1.6),
+        hazard=0.0008,
+    ),
+    "true-month-end": Company(
+        about="The first bad moment multiplies the hazard by 1.6; customers leave at month ends only.",
+        effects=Effects(bad_first=1.6),
+        leaves_at_month_end=True,
+    ),
+    "true-segment": Company(
+        about="The first bad moment multiplies the hazard by 1.6; a segment finds more bad and stays longer.",
+        influences=(Influence(weight=in_segment(2), bad=2.5),),
+        effects=Effects(bad_first=1.6),
+        segment_ratios=(1.0, 0.8, 0.4),
+        hazard=0.0011,
+    ),
+    "true-short": Company(
+        about="A bad moment doubles the hazard for 30 days; deciding and leaving coincide.",
+        effects=Effects(bad_recent=2.0),
+        moments={"lead_days": []},
+    ),
+    "true-silence": Company(
+        about="Silence of 90 days multiplies the hazard by 1.8.",
+        effects=Effects(silence=1.8),
+        hazard=0.0008,
+    ),
+    "true-good": Company(
+        about="Every good moment multiplies the hazard by 0.93.",
+        effects=Effects(good_each=0.93),
+        hazard=0.0013,
+    ),
+    "true-first-contact": Company(
+        about="A first contact that is bad doubles the hazard, in a company twice as large with seasons.",
+        influences=(Influence(weight=season(0), leave=1.5, bad=1.5),),
+        effects=Effects(first_contact_bad=2.0),
+        customers=10_000,
+    ),
+    "true-four": Company(
+        about="A first failure multiplies the hazard by 1.5 for each of the four expectations.",
+        effects=Effects(failed=(1.5, 1.5, 1.5, 1.5)),
+        hazard=0.0007,
+    ),
+    "true-frailty": Company(
+        about="The first bad moment multiplies the hazard by 1.6; customers differ much in how soon they leave.",
+        influences=(Influence(weight=trait(1), leave=3),),
+        effects=Effects(bad_first=1.6),
+        hazard=0.0007,
+    ),
+    # a third look, for what the claims' own comparisons leave open
+    "key-accounts": Company(
+        about="The first bad moment multiplies the hazard by 1.6; key accounts stay anyway and are looked after then.",
+        influences=(
+            Influence(weight=hidden(0, 0.3), leave=0.2),
+            Influence(weight=both(hidden(0, 0.3), since_bad(14)), contacts=8, good=10),
+        ),
+        effects=Effects(bad_first=1.6),
+        hazard=0.0015,
+    ),
+    "decided-month": Company(
+        about="Who has decided leaves 15 to 30 days later, and finds nearly everything bad meanwhile.",
+        influences=(Influence(weight=about_to_leave(15, 30), contacts=2, bad=12),),
+    ),
+    "harsh-month": Company(
+        about="Who is about to leave grades worse, up to 30 days before.",
+        influences=(Influence(weight=about_to_leave(1, 30), bad=5),),
+    ),
+    "key-accounts-20000": Company(
+        about="Key accounts as before, in a company four times as large, and looked after still more.",
+        influences=(
+            Influence(weight=hidden(0, 0.3), leave=0.15),
+            Influence(weight=both(hidden(0, 0.3), since_bad(14)), contacts=10, good=20),
+        ),
+        effects=Effects(bad_first=1.6),
+        customers=20_000,
+        hazard=0.0015,
+    ),
+    "kind-and-loyal-20000": Company(
+        about="Who grades kindly stays longer, in a company four times as large; silence does nothing.",
+        influences=(Influence(weight=trait(0), leave=0.5, good=2.5, bad=0.7),),
+        customers=20_000,
+    ),
+    "retention-calls-silence": Company(
+        about="Silence of 90 days multiplies the hazard by 1.8, but who will leave is called 20 to 60 days before.",
+        influences=(Influence(weight=about_to_leave(20, 60), contacts=4, bad=0.2, good=0.4),),
+        effects=Effects(silence=1.8),
+        hazard=0.0008,
+    ),
+    "kind-and-quiet": Company(
+        about="Who grades kindly stays longer and is in touch less often; bad moments and silence do nothing.",
+        influences=(Influence(weight=trait(0), leave=0.6, good=2, contacts=0.75),),
+    ),
+    "harsh-and-quiet": Company(
+        about="Who grades harshly is in touch less often and leaves sooner, whatever happens.",
+        influences=(Influence(weight=trait(0), leave=1.6, bad=2.2, contacts=0.7),),
+    ),
+    "harsh-and-busy": Company(
+        about="Who grades harshly is in touch more often and leaves sooner, whatever happens.",
+        influences=(Influence(weight=trait(0), leave=1.6, bad=2.2, contacts=1.4),),
+    ),
+    "true-harsh-and-quiet": Company(
+        about="The first bad moment multiplies the hazard by 1.6; harsh graders call less and leave sooner.",
+        influences=(Influence(weight=trait(0), leave=1.4, bad=1.8, contacts=0.7),),
+        effects=Effects(bad_first=1.6),
+    ),
+    "oversold": Company(
+        about="A reseller promises too much: for a quarter the first contact is bad, and these leave sooner for good.",
+        influences=(
+            Influence(weight=both(hidden(0, 0.25), first_contact()), bad=12),
+            Influence(weight=hidden(0, 0.25), leave=2.2),
+        ),
+        is_beyond_reach=True,
+        hazard=0.0008,
     ),
 }

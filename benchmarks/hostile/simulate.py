@@ -35,6 +35,8 @@ AGENTS = 30
 NEVER = -(10**6)
 TRAITS = 4  # independent traits of a customer that a family may use
 SPELLS = 10
+REGRADED_DAYS = 60
+APART = 10  # days between the starts of the members of a household, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ class Influence:
         bad: factor of the odds of a bad grade.
         good: factor of the odds of a good grade.
         answered: factor of the odds that a contact is graded at all.
+        answered_bad: the same for bad contacts alone, besides.
     """
 
     weight: Weight
@@ -173,6 +176,7 @@ class Influence:
     bad: float = 1.0
     good: float = 1.0
     answered: float = 1.0
+    answered_bad: float = 1.0
 
     @property
     def is_on_hazard(self) -> bool:
@@ -206,6 +210,11 @@ class Company:
         neutral_share: see there.
         recorded_after: bad moments are recorded so many days later, at least and at most; None is at once.
         unseen_remote_until: contacts without a person are recorded from this day on; None is always.
+        entered_after: departures are entered so many days after the customer left, at least and at most; None is at
+            once.
+        regraded: share of departures after which the last contact, if at most `REGRADED_DAYS` old, is graded bad.
+        deleted: share of the contacts that are not bad that is deleted once a customer has left.
+        household: size of households; the members leave at one limit, and have one segment and one set of traits.
         is_beyond_reach: whether what happens can not be told from effects of moments by anything in the data.
         moments: keys for the section `[moments]` of the study file, written where asked for.
     """
@@ -230,6 +239,10 @@ class Company:
     neutral_share: float = 0.0
     recorded_after: tuple[int, int] | None = None
     unseen_remote_until: int | None = None
+    entered_after: tuple[int, int] | None = None
+    regraded: float = 0.0
+    deleted: float = 0.0
+    household: int = 1
     is_beyond_reach: bool = False
     moments: dict[str, str | int | list[int]] = field(default_factory=dict)
 
@@ -246,6 +259,7 @@ class Simulated:
     Attributes:
         company: the family.
         days: length of the log; its days are 0 to days - 1.
+        household: shape (n,): who belongs together; everybody alone unless the family has households.
         start: shape (n,): day of the start; negative is before the log.
         end: shape (n,): day of the end, or `days` for those still there.
         cause: shape (n,): 0 still there, 1 left, 2 another exit.
@@ -264,6 +278,7 @@ class Simulated:
 
     company: Company
     days: int
+    household: Ints
     start: Ints
     end: Ints
     cause: Ints
@@ -302,6 +317,11 @@ def simulate(
     streams = np.random.default_rng(seed).spawn(4)
     people = _people(company, wanted, streams[0])
     end, cause, contacts = _live(company, people, streams[1])
+    if company.entered_after:
+        low, high = company.entered_after
+        end = np.where(cause == 1, end + streams[3].integers(low, high + 1, len(end)), end)
+        cause = np.where(end < company.days, cause, 0)
+        end = np.minimum(end, company.days)
     # who had gone before the log began is in neither table
     kept = np.flatnonzero((end > 0) & (people.start < company.days - 1))[:wanted]
     if len(kept) < wanted:
@@ -335,7 +355,7 @@ def _people(company: Company, wanted: int, rng: np.random.Generator) -> People:
     if company.wave:
         share, first, last = company.wave
         start = np.where(joins_wave < share, rng.integers(first, last + 1, n), start)
-    return People(
+    people = People(
         start=start,
         segment=rng.choice(3, n, p=(0.5, 0.3, 0.2)),
         traits=rng.standard_normal((n, TRAITS)),
@@ -345,6 +365,18 @@ def _people(company: Company, wanted: int, rng: np.random.Generator) -> People:
         phases=rng.random((n, 6)),
         pace=rng.gamma(2, 1 / 2, n),
         limit=rng.exponential(size=(n, 2)),
+    )
+    if company.household == 1:
+        return people
+    head = np.arange(n) // company.household * company.household
+    apart = np.where(head == np.arange(n), 0, rng.integers(0, APART + 1, n))
+    own_grading = people.traits[:, -1:]
+    return replace(
+        people,
+        start=np.minimum(start[head] + apart, company.days - 2),
+        segment=people.segment[head],
+        traits=np.hstack([people.traits[head, :-1], own_grading]),
+        limit=people.limit[head],
     )
 
 
@@ -397,7 +429,10 @@ def _live(
         u = draws[1][touched] * total
         grade = np.where(u < bad, BAD, np.where(u < bad + good, GOOD, NEUTRAL))
         odds = company.answered / (1 - company.answered) * np.exp(_powers(acting, "answered"))
-        answered = draws[2][touched] < np.broadcast_to(odds / (1 + odds), n)[touched]
+        odds = np.broadcast_to(odds, n)[touched]
+        of_bad = np.broadcast_to(np.exp(_powers(acting, "answered_bad")), n)[touched]
+        odds = odds * np.where(grade == BAD, of_bad, 1)
+        answered = draws[2][touched] < odds / (1 + odds)
         failed = rng.random((len(touched), 4)) < FAILS[grade]
         kept.append((touched, np.full(len(touched), number), grade, answered, failed))
 
@@ -453,12 +488,20 @@ def _recorded(
         late = rng.integers(low, high + 1, m)
         recorded = np.where(true_grade == BAD, day + late, day)
     seen = (recorded >= 0) & (recorded < end[kept][customer])
+    left = (cause[kept] == 1)[customer]
+    if company.regraded:
+        is_last = np.r_[customer[1:] != customer[:-1], True]
+        again = left & is_last & (end[kept][customer] - day <= REGRADED_DAYS)
+        grade = np.where(again & (rng.random(m) < company.regraded), BAD, grade)
+    if company.deleted:
+        seen &= ~(left & (grade != BAD) & (rng.random(m) < company.deleted))
     if company.unseen_remote_until is not None:
         is_remote = np.isin(np.array(TOUCHPOINTS)[touchpoint], UNATTENDED)
         seen &= ~is_remote | (day >= company.unseen_remote_until)
     return Simulated(
         company=company,
         days=company.days,
+        household=kept // company.household,
         start=people.start[kept],
         end=end[kept],
         cause=cause[kept],
@@ -517,9 +560,12 @@ def write(simulated: Simulated, folder: Path, name: str, *, with_moment_keys: bo
     has_end = s.cause > 0
     ends = (day + s.end.astype("timedelta64[D]")).astype("datetime64[D]")
     ends[~has_end] = np.datetime64("NaT")
+    is_shared = s.company.household > 1
+    households = {"household": np.char.mod("H%06d", s.household)} if is_shared else {}
     pl.DataFrame(
         {
             "customer": ids,
+            **households,
             "start": day + s.start.astype("timedelta64[D]"),
             "end": ends,
             "reason": pl.Series(np.array(["", "switched", "moved"])[s.cause]).replace("", None),
@@ -536,6 +582,7 @@ def write(simulated: Simulated, folder: Path, name: str, *, with_moment_keys: bo
         last=FIRST_DAY + timedelta(days=s.days - 1),
         unattended=", ".join(f'"{u}"' for u in UNATTENDED),
         moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
+        cluster='cluster = "household"\n' if is_shared else "",
     )
     study.write_text(text, encoding="utf-8")
     return study
@@ -568,5 +615,5 @@ source = "customers.parquet"
 cause = "reason"
 defection = ["switched"]
 segment = "plan"
-observed_until = {last}
+{cluster}observed_until = {last}
 """

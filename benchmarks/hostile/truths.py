@@ -221,8 +221,12 @@ def _three(case: Case) -> Truth | None:
     if FAMILIES[case.family].days <= HORIZON + LATEST_START:
         return None  # nobody is followed so long
     value = case.large.get((case.family, "three-strikes"), math.nan)
+    if value >= EDGE_OF_THREE:
+        if is_without_moments(case.effects):
+            return Truth(value, ("supported",), "as many leave without a bad moment")
+        return Truth(value, ("contradicted",), "a large run")
     # where far fewer leave at all it needs no large run
-    return Truth(value, ("contradicted",) if value >= 0.925 else ("supported",), "a large run")
+    return Truth(value, ("supported",), "a large run")
 
 
 def _four(case: Case) -> Truth | None:

@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (10, "32b674c199668f48")
+STORED = (11, "446391e32d75a969")
 
 
 @pytest.mark.slow

@@ -85,7 +85,9 @@ def judged(monkeypatch, study, facts):
             )
 
         monkeypatch.setattr(rivals, "compute", compute)
-        return apply_rivals(context(study, moments), claim, claim.primary, row(own), joint=of)
+        return apply_rivals(
+            context(study, moments), claim, claim.primary, row(own, claim.primary), joint=of
+        )
 
     return run
 
@@ -283,6 +285,45 @@ def test_what_keeps_a_contradiction_open(judged, facts, rival, variant, number):
 def test_a_control_on_the_other_side_could_hide_an_effect(judged, facts, control, verdict):
     facts(other=50)
     assert judged(NONE, {CONTROL: control})[0].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"),
+    [
+        ((1.5, 0.05), "contradicted"),
+        ((1.25, 0.10), "contradicted"),  # beyond 1, though not beyond 1.1
+        ((1.25, 0.15), "undecided"),
+        ((1.05, 0.02), "undecided"),
+    ],
+)
+def test_who_contradicts_by_finding_a_difference_finds_it_under_every_rival(judged, share, verdict):
+    anger = catalogue()["anger-to-appreciation"]
+    others = {Variant(proneness=True): share}
+    (result, tried) = judged((1.6, 0.05), others, claim=anger)
+    assert result.verdict == verdict
+    open_ones = [r.id for r in tried if r.status == "keeps it open"]
+    assert open_ones == ([] if verdict == "contradicted" else ["temperament"])
+    if share == (1.25, 0.10):
+        # the correction for many claims sees the test of the rival, which is the weakest
+        assert result.p == pytest.approx(0.028, abs=0.003)
+    # where to contradict is to find nothing, the estimate is enough
+    (result, _) = judged(NONE, {Variant(proneness=True): DOUBTFUL_NONE})
+    assert result.verdict == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("leads", "verdict"), [((14, 30, 60), "undecided"), ((14,), "supported"), ((), "supported")]
+)
+def test_thirty_days_is_open_where_customers_may_decide_earlier_than_it_can_tell(
+    judged, leads, verdict
+):
+    claim = catalogue()["thirty-days"]
+    moments = {"lead_days": leads}
+    (result, _) = judged(INSIDE, {}, claim=claim, moments=moments)
+    assert result.verdict == verdict
+    if leads == (14, 30, 60):
+        assert "lead_days = [14] says that nobody does" in result.reason
+    assert judged(NONE, {}, claim=claim, moments=moments)[0].verdict == "contradicted"
 
 
 def test_a_verdict_that_is_open_by_itself_stays_so(judged):

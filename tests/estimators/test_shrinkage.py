@@ -19,20 +19,20 @@ def table_of(shares):
     return from_rows(pl.DataFrame(rows), ["share"])
 
 
-def moments_of(shares):
-    """p and the variance of true shares, by pairs of moments of one customer."""
-    hits, moments = (sum(x) for x in zip(*shares, strict=True))
-    p = hits / moments
-    both = sum(a * (a - 1) for a, _ in shares) / sum(n * (n - 1) for _, n in shares)
-    return p, both - p * p
+def weight_of(shares):
+    """As many moments as make the variance of true shares what it is, customers weighing n - 1 each."""
+    a, n = np.array([x for x in shares if x[1] > 1], float).T
+    mean = np.average(a / n, weights=n - 1)
+    variance = np.average(a * (a - 1) / (n * (n - 1)), weights=n - 1) - mean**2
+    return mean * (1 - mean) / variance - 1
 
 
 def test_a_share_is_the_log_odds_to_be_expected_under_a_beta_distribution():
     rng = np.random.default_rng(5)
     n = rng.integers(1, 8, 400)
     shares = list(zip(rng.binomial(n, rng.beta(1, 4, 400)).tolist(), n.tolist(), strict=True))
-    p, variance = moments_of(shares)
-    weight = p * (1 - p) / variance - 1
+    hits, moments = (sum(x) for x in zip(*shares, strict=True))
+    p, weight = hits / moments, weight_of(shares)
     result, has_differences = shrunken_log_odds(table_of(shares), "share")
     assert has_differences
     given = table_of(shares)
@@ -42,6 +42,22 @@ def test_a_share_is_the_log_odds_to_be_expected_under_a_beta_distribution():
         share = stats.beta(a + weight * p, n - a + weight * (1 - p))
         wanted, _ = quad(lambda x, d=share: np.log(x / (1 - x)) * d.pdf(x), 0, 1)
         assert float(number) == pytest.approx(wanted, abs=0.026)  # in steps of 0.05
+
+
+@pytest.mark.parametrize("more", [0.0, -1.5, 1.5])
+def test_customers_differ_as_much_whether_the_harsh_are_in_touch_more_or_less(more):
+    rng = np.random.default_rng(7)
+    harsh = rng.standard_normal(6_000)
+    share = 1 / (1 + np.exp(2 - 0.8 * harsh))
+    n = 1 + rng.poisson(4 * np.exp(0.4 * more * harsh - 0.08 * more**2))
+    shares = list(zip(rng.binomial(n, share).tolist(), n.tolist(), strict=True))
+    shares = [(a, k) for a, k in shares if k <= 8]
+    table, _ = shrunken_log_odds(table_of(shares), "share")
+    old = table_of(shares).to_polars().sort("group", "time")["share"].to_list()
+    new = table.to_polars().sort("group", "time")["share"].cast(float).to_list()
+    at = dict(zip(old, new, strict=True))
+    # the true shares have a beta distribution that counts as 12 moments
+    assert 0.6 < at["4/8"] - at["0/8"] < 1.7
 
 
 def test_customers_who_are_alike_are_hardly_told_apart():

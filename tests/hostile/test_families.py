@@ -20,7 +20,9 @@ from benchmarks.hostile.truths import CLAIMS, HERE, lines, truths
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_family_is_degenerate(name):
     s = simulate(FAMILIES[name], 1, 1000)
-    assert 60 < (s.cause == 1).sum() < 600
+    # where relations are short nearly all end within the log
+    is_brief = FAMILIES[name].hazard > 0.01
+    assert 60 < (s.cause == 1).sum() < (970 if is_brief else 600)
     assert (s.cause == 2).sum() > 10
     grades = np.bincount(s.grade[s.seen], minlength=4) / s.seen.sum()
     assert np.all(grades > 0.04), grades
@@ -110,6 +112,37 @@ def test_habits_of_shops_are_planted():
     s = simulate_shop(SHOPS["shop-boxes"], 8, 500)
     gaps = np.diff(s.day)[s.customer[1:] == s.customer[:-1]]
     assert set(gaps) == {30, 31, 32}
+
+
+def test_four_regions_have_their_troubles_in_turn():
+    s = simulate(FAMILIES["regional"], 9, 4000)
+    at_risk = [((s.start < d) & (s.end >= d)).sum() for d in range(s.days)]
+    left = np.bincount(s.end[s.cause == 1], minlength=s.days) / at_risk
+    for first in (200, 350, 500, 650):
+        assert left[first : first + 60].mean() > 1.5 * left[first - 80 : first].mean()
+
+
+def test_yearly_contracts_end_around_anniversaries_only():
+    s = simulate(FAMILIES["yearly"], 9, 3000)
+    tenure = (s.end - s.start)[s.cause == 1]
+    is_around = (tenure % 365 <= 10) | (tenure % 365 >= 360)
+    assert is_around.mean() > 0.9
+    before = (s.day - s.start[s.customer]) % 365
+    is_before, is_bad = (before >= 330) & (before < 360), s.true_grade == BAD
+    assert is_bad[is_before].mean() > 1.8 * is_bad[(before > 60) & (before < 300)].mean()
+
+
+@pytest.mark.parametrize(
+    ("bad_first", "share", "wrong"),
+    [(1.0, 0.95, "supported"), (2.0, 0.95, "contradicted"), (2.0, 0.8, "supported")],
+)
+def test_that_nearly_all_leave_is_no_support_where_as_many_do_without(
+    monkeypatch, bad_first, share, wrong
+):
+    company = Company(about="a test", effects=Effects(bad_first=bad_first))
+    monkeypatch.setitem(truth_module.FAMILIES, "test", company)
+    truth = truths("test", {("test", "three-strikes"): share})["three-strikes"]
+    assert (truth.value, truth.wrong) == (share, (wrong,))
 
 
 def test_a_shop_is_written_as_a_study(tmp_path):

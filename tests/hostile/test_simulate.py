@@ -198,6 +198,60 @@ def test_recording_changes_the_log_and_nothing_else():
     assert set(monthly.end[monthly.cause == 1] % 30) == {29}
 
 
+def test_ends_are_entered_late_and_contacts_stop_before():
+    plain, late = simulate(PLAIN, 9, 1500), simulate(PLAIN, 9, 1500, entered_after=(20, 75))
+    np.testing.assert_array_equal(plain.start, late.start)
+    gone = late.cause == 1
+    assert np.all(plain.cause[gone] == 1)
+    delay = (late.end - plain.end)[gone]
+    assert (delay.min(), delay.max()) == (20, 75)
+    was_gone = (plain.cause == 1) & ~gone
+    assert np.all(late.end[was_gone] == late.days)
+    assert np.all(late.days - plain.end[was_gone] <= 75)
+    assert np.all(late.day <= plain.end[late.customer])
+
+
+def test_of_those_who_left_contacts_are_regraded_or_deleted():
+    plain, again = simulate(PLAIN, 9, 1500), simulate(PLAIN, 9, 1500, regraded=0.4)
+    changed_grade = plain.grade != again.grade
+    left = (again.cause == 1)[again.customer]
+    days_left = again.end[again.customer] - again.day
+    is_last = np.r_[again.customer[1:] != again.customer[:-1], True]
+    concerned = left & is_last & (days_left <= 60)
+    assert not changed_grade[~concerned].any()
+    assert (again.grade == BAD)[concerned].mean() == pytest.approx(0.46, abs=0.06)
+    fewer = simulate(PLAIN, 9, 1500, deleted=0.5)
+    gone = plain.seen & ~fewer.seen
+    assert np.all(left[gone] & (plain.grade[gone] != BAD))
+    concerned = plain.seen & left & (plain.grade != BAD)
+    assert gone[concerned].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_who_answers_may_depend_on_the_grade():
+    acts = (Influence(weight=families.trait(0), answered_bad=3),)
+    plain = simulate(PLAIN, 9, 3000, answered=0.5)
+    s = simulate(PLAIN, 9, 3000, answered=0.5, influences=acts)
+    is_bad = s.true_grade == BAD
+    np.testing.assert_array_equal(plain.grade[~is_bad], s.grade[~is_bad])
+    answered = s.grade != UNKNOWN
+    by = np.bincount(s.customer[is_bad], answered[is_bad], minlength=3000)
+    assert by.std() > np.bincount(s.customer[is_bad], (plain.grade != UNKNOWN)[is_bad]).std()
+
+
+def test_households_leave_within_days_of_each_other_and_are_a_cluster(tmp_path):
+    s = simulate(PLAIN, 9, 1500, household=3)
+    pairs = s.household[1:] == s.household[:-1]
+    assert np.abs(np.diff(s.start))[pairs].max() <= 20
+    assert np.all(np.diff(s.segment)[pairs] == 0)
+    both = pairs & (s.cause[1:] == 1) & (s.cause[:-1] == 1)
+    assert both.sum() > 300
+    assert np.median(np.abs(np.diff(s.end))[both]) <= 10
+    text = write(s, tmp_path / "shared", "shared").read_text()
+    assert 'cluster = "household"\n' in text
+    assert pl.read_parquet(tmp_path / "shared" / "customers.parquet")["household"].n_unique() < 600
+    assert "cluster" not in write(simulate(PLAIN, 9, 50), tmp_path / "alone", "alone").read_text()
+
+
 def test_a_study_is_written_that_the_package_reads_whole(tmp_path):
     company = families.FAMILIES["clear-short"]
     s = simulate(company, 10, 600)

@@ -505,10 +505,13 @@ def weakest_moment(p: Past) -> Numbers:
     }
 
 
+AGES = (30, 60, 90, 120, 150, 180, 240, 300, 365, 545)
+
+
 @claim("first-moment")
 def first_moment(p: Past) -> Numbers:
     first = grids.first_contact(p.life)  # 1 bad, 2 other
-    age, bad = grids.age_of_last(p.life, BAD, (30, 90)), np.minimum(p.each["bad"], 2)
+    age, bad = grids.age_of_last(p.life, BAD, AGES), np.minimum(p.each["bad"], 2)
     once, ever = (bad == 1) & (first >= 1), (bad >= 1) & (first >= 1)
     over, one = {"first=2": -1.0}, {"first": first}
     return {

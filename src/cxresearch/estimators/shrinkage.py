@@ -39,7 +39,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
 
     A customer with `a` such moments of `n` has the log odds to be expected of a share that has a beta distribution over
     customers: ψ(a + w p) - ψ(n - a + w (1 - p)), where p is the share among all moments and w as many moments as make
-    the variance of true shares between customers what it is, by the method of moments over customers.
+    the variance of true shares between customers what it is, by the method of moments over customers with several.
 
     Args:
         table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
@@ -83,11 +83,19 @@ def _by_level(table: RiskTable, name: str) -> list[tuple[float, float, int]]:
 def _weight_of_all(by_level: list[tuple[float, float, int]], p: float) -> float:
     """How many moments the share among all customers counts as.
 
+    A customer with `n` moments weighs n - 1, in the mean of shares and of their squares alike. Were the mean that
+    of all moments, those who are often in touch would weigh more in the squares than in the mean; where they are less
+    harsh than others, true shares would then seem to be alike.
+
     Args:
         by_level: such moments, moments and customers.
         p: the share among all moments.
     """
-    pairs = sum(n * (n - 1) * k for _, n, k in by_level)
-    both = sum(max(a * (a - 1), 0.0) * k for a, _, k in by_level)
-    variance = max(both / max(pairs, 1.0) - p * p, _LEAST_VARIANCE)
-    return min(max(p * (1 - p) / variance - 1, _WEIGHTS[0]), _WEIGHTS[1])
+    several = [(a, n, (n - 1) * k) for a, n, k in by_level if n > 1 and k]
+    total = sum(weight for _, _, weight in several)
+    mean, square = p, p * p
+    if total:
+        mean = sum(a / n * weight for a, n, weight in several) / total
+        square = sum(max(a * (a - 1), 0.0) / (n * (n - 1)) * w for a, n, w in several) / total
+    variance = max(square - mean * mean, _LEAST_VARIANCE)
+    return min(max(mean * (1 - mean) / variance - 1, _WEIGHTS[0]), _WEIGHTS[1])

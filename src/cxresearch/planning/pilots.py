@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.evaluate import deciding_readings, plan_tables
 from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.analyses import Case
 from cxresearch.claims.rivals.apply import TriedRival, readings_with_rivals, try_rivals
-from cxresearch.claims.rivals.explanations import Case
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
 from cxresearch.claims.trial import compute_readings

@@ -15,7 +15,7 @@ from cxresearch.claims.decide import Region
 from cxresearch.claims.evaluate import Progress, choose
 from cxresearch.claims.family import count_family
 from cxresearch.claims.kept_plans import KeptPlan, KeptPlans
-from cxresearch.claims.rivals.explanations import Outcome
+from cxresearch.claims.rivals.analyses import Outcome
 from cxresearch.claims.rivals.outcomes import finite
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore

@@ -12,13 +12,14 @@ import numpy as np
 from cxresearch.claims.decide import Verdict, decide, decide_control, decide_reading, is_outside
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.analyses import Case, Outcome
 from cxresearch.claims.rivals.apply import (
     TriedRival,
     apply_joint_level,
     joint_readings,
     open_rivals,
 )
-from cxresearch.claims.rivals.explanations import MIN_OTHER_EXITS, Case, Outcome
+from cxresearch.claims.rivals.explanations import MIN_OTHER_EXITS
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.verdict_corrections import apply_requirements
 from cxresearch.estimators.intervals import SCALES, quantile

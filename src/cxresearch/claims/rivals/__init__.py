@@ -4,6 +4,7 @@
 
     explanations    each rival explanation as an object: whether it applies, and how it is tried
     descriptions    the words of each, from rivals.toml
+    analyses        what is computed for one, and what it gave
     outcomes        what trying one gave
     apply           a verdict held against all of them
 """

@@ -33,15 +33,9 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.level_words import describe_terms
 from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.analyses import Analysis, Case, Outcome, StudyFacts
 from cxresearch.claims.rivals.descriptions import RivalEntry, default_entries
-from cxresearch.claims.rivals.explanations import (
-    EXPLANATIONS,
-    Analysis,
-    Case,
-    Outcome,
-    RivalExplanation,
-    StudyFacts,
-)
+from cxresearch.claims.rivals.explanations import EXPLANATIONS, RivalExplanation
 from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.errors import EstimationError, NotTestable

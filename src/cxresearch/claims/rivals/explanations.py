@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
 from cxresearch.claims.compute_gaps import gap_marks
-from cxresearch.claims.decide import IntervalDecision, Region, decide
+from cxresearch.claims.decide import Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
     ExcessReading,
@@ -21,6 +21,15 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.readings import Model
 from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.analyses import (
+    Analysis,
+    Case,
+    Outcome,
+    StudyFacts,
+    against_no_difference,
+    decide_earlier,
+    differences,
+)
 from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
 from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
@@ -37,78 +46,6 @@ RECENT_DAYS = 30  # how long a short effect is looked for
 _EQUAL_SHARES = "the share of such moments so far held equal"
 _ONE_PROBLEM = "Customers had one problem each: how theirs are treated cannot be distinguished from how this one was."
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyFacts:
-    """What explanations need to know of a study.
-
-    Attributes:
-        lead_days: how many days ahead customers may decide to leave, ascending; empty where they leave at once.
-        has_measured_grades: whether grades are measured, not given by customers.
-        has_contracts: whether the end of a relation is known.
-        lapse: which silence counts as a lapse, where it is not.
-        looks_back: whether histories look back over some days instead of to the start.
-        unknown_share: the share of moments without a grade.
-        other_exits: how many customers left for another cause than defection.
-    """
-
-    lead_days: tuple[int, ...]
-    has_measured_grades: bool
-    has_contracts: bool
-    lapse: Lapse | None
-    looks_back: bool
-    unknown_share: float
-    other_exits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A reading of a claim on a study, for which other explanations are tried."""
-
-    facts: StudyFacts
-    claim: Claim
-    reading: AnyReading
-
-    def lead_days(self, entry: RivalEntry) -> tuple[int, ...]:
-        """How many days are left out, as declared by the claim, else by the study; none if the study has none."""
-        return (entry.lead_days or self.facts.lead_days) if self.facts.lead_days else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """An analysis of a reading under a rival.
-
-    Attributes:
-        rival: its id.
-        label: what is done, in plain words.
-        reading: what is computed: the reading itself, or another of the claim that stands for it.
-        variant: how.
-        is_control: whether it is a negative control, which shows no difference unless the rival is at work.
-    """
-
-    rival: str
-    label: str
-    reading: AnyReading
-    variant: Variant
-    is_control: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an analysis gave.
-
-    Attributes:
-        analysis: what was done.
-        row: as it is shown.
-        decision: of the interval against the region; None where it could not be computed.
-        is_outside: whether the estimate alone lies outside.
-    """
-
-    analysis: Analysis
-    row: RivalRow
-    decision: IntervalDecision | None
-    is_outside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +108,7 @@ class RivalExplanation:
             outcomes: of its analyses.
             region: of the claim.
         """
-        above, below = _differences(outcomes)
+        above, below = differences(outcomes)
         others = [o for o in outcomes if not o.analysis.is_control]
         return (
             any(o.row.estimate for o in outcomes)
@@ -184,6 +121,9 @@ class RivalExplanation:
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
 
+        Where no difference at all lies inside the region, to contradict is to find one. Every analysis must then find
+        one as well, as for a support elsewhere: its whole interval lies beyond no difference.
+
         A negative control must show no difference to the other side, which could hide an effect.
 
         Args:
@@ -192,10 +132,13 @@ class RivalExplanation:
             region: of the claim.
             level: confidence level that a contradiction needs.
         """
-        above, below = _differences(outcomes)
+        above, below = differences(outcomes)
         others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        return all(o.is_outside and o.row.verdict != "supported" for o in others) and not (
-            below if region.is_upward else above
+        found = against_no_difference(others)
+        return (
+            all(o.is_outside and o.row.verdict != "supported" for o in others)
+            and all(d.verdict == "supported" for d in found)
+            and not (below if region.is_upward else above)
         )
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
@@ -205,7 +148,8 @@ class RivalExplanation:
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a contradicted reading rests on besides that of its interval."""
-        return []
+        others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
+        return [d.p for d in against_no_difference(others)]
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         """The analyses where the claim names none; `leads` are days that are left out."""
@@ -227,16 +171,6 @@ class RivalExplanation:
         return "dismissed", f"{entry.reason} Dismissed: {self.words.dismissed}."
 
 
-def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
-    """Whether a negative control lies above what would be no difference, and whether one lies below."""
-    known = [
-        (e, u.null_value)
-        for o in outcomes
-        if o.analysis.is_control and (e := o.row.estimate) and (u := o.row.unit)
-    ]
-    return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
-
-
 class AlreadyLeaving(RivalExplanation):
     """Customers had decided before: what happened in the last days is left out."""
 
@@ -254,9 +188,31 @@ class AlreadyLeaving(RivalExplanation):
         return super().leaves_contradiction(facts, outcomes, region, level)
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
-        """That of the longest lead."""
+        """That of the longest lead, besides those of any."""
         longest = self._longest(outcomes)
-        return [longest.decision.p] if longest and longest.decision else []
+        own = [longest.decision.p] if longest and longest.decision else []
+        return [*own, *super().p_of_contradiction(outcomes)]
+
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """As of any, and no customer decides longer ahead than the longest lead that can be tried."""
+        return not decide_earlier(facts, outcomes) and super().leaves_support(
+            facts, outcomes, region
+        )
+
+    def status(
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
+    ) -> tuple[RivalStatus, str]:
+        """As of any; says which leads cannot be tried."""
+        status, reason = super().status(case, entry, rows, decided)
+        leads, own = case.facts.lead_days, entry.lead_days
+        if status == "required" and own and leads and leads[-1] > own[-1]:
+            reason += (
+                f" Who decides more than {own[-1]} days ahead, and the study allows for {leads[-1]}, cannot be told "
+                f"apart: lead_days = [{own[-1]}] says that nobody does."
+            )
+        return status, reason
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         for lead in leads:
