@@ -36,7 +36,7 @@ BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth i
 EMPTY = {"world": pl.String, "claim": pl.String, "value": pl.Float64}
 LARGE = 100_000
 # effects of days: only where nobody decides longer ahead can they be told from a decision
-LEADS = {"fresh": (14,)}
+LEADS: dict[str, tuple[int, ...]] = {"fresh": ()}
 
 
 def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict[str, object]]:
