@@ -857,4 +857,16 @@ SHOPS: dict[str, Shop] = {
         bad_first=1.6,
         customers=6000,
     ),
+    "shop-three-apart-inside": Shop(
+        about="As inside of the claim as shop-three-inside, where few leave without a bad contact.",
+        lapse=0.03,
+        bad_first=15.0,
+        **THREE,
+    ),
+    "shop-three-apart-outside": Shop(
+        about="Outside of the claim, where few leave without a bad contact.",
+        lapse=0.02,
+        bad_first=10.0,
+        **THREE,
+    ),
 }
