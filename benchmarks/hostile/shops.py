@@ -869,4 +869,27 @@ SHOPS: dict[str, Shop] = {
         bad_first=10.0,
         **THREE,
     ),
+    "shop-pareto-quicker-true": Shop(
+        about="As shop-pareto-quick-true, where quick buyers find far more bad: masked twice as much.",
+        gamma_pace=0.8,
+        gap_shape=1.0,
+        lapse_per_day=1 / 300,
+        bad_by_pace=-0.9,
+        bad_first=1.6,
+        customers=12_000,
+    ),
+    "shop-loyal-quicker-true": Shop(
+        about="Quick buyers find far more bad and lapse far later; the first bad contact: x 1.6, 12,000 customers.",
+        bad_by_pace=-1.0,
+        lapse_by_pace=0.8,
+        pace_spread=1.0,
+        bad_first=1.6,
+        customers=12_000,
+    ),
+    "shop-loyal-harsher-true": Shop(
+        about="Who grades very harshly lapses far later; the first bad contact: x 1.6, 12,000 customers.",
+        temperament=(1.2, -0.8),
+        bad_first=1.6,
+        customers=12_000,
+    ),
 }
