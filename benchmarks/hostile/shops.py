@@ -76,6 +76,8 @@ class Shop:
         closed: first and last day on which nothing is sold (what was due then comes as much later), the factor of the
             odds of a bad grade in the days before, and how many; None is none.
         change: from a day of each customer's own on, the factors of gaps and of the odds of a bad grade; None is none.
+        own_season: factors of gaps and of the odds of a bad grade at the height of a slow season that each customer has
+            at a time of year of its own; half a year later they have the inverse. None is none.
         passers: share of customers who are about to pass by, and the factors of their hazard of lapsing and of their
             odds of a bad grade; None is none.
         graded_on_return: whether a grade is given at the next contact, and so by those alone who come back.
@@ -126,6 +128,7 @@ class Shop:
     two_ids: tuple[float, float] | None = None
     closed: tuple[int, int, float, int] | None = None
     change: tuple[float, float] | None = None
+    own_season: tuple[float, float] | None = None
     passers: tuple[float, float, float] | None = None
     graded_on_return: bool = False
     complaints: float = 0.0
@@ -360,6 +363,7 @@ class _Events:
         in_sales: shape (n,): who comes in sales only.
         has_two: shape (n,): who uses two ids.
         passes: shape (n,): who is about to pass by.
+        phases: shape (n,): when in the year a customer's own season is, as a share of it.
         changes: shape (n,): the day from which on a customer is another.
     """
 
@@ -369,6 +373,7 @@ class _Events:
         self.in_sales: Bools = self._random.random(n) < (shop.sales[0] if shop.sales else 0)
         self.has_two: Bools = self._random.random(n) < (shop.two_ids[0] if shop.two_ids else 0)
         self.passes: Bools = self._random.random(n) < (shop.passers[0] if shop.passers else 0)
+        self.phases: Floats = np.random.default_rng([*np.atleast_1d(seed), 13]).random(n)
         self.changes: Ints = self._random.integers(-BEFORE, shop.days, n)
 
     def pace(self, slow: Floats) -> Floats:
@@ -397,7 +402,13 @@ class _Events:
             result += np.log(factor) * ((first - before <= now) & (now < first))
         if shop.change:
             result += np.log(shop.change[1]) * (now >= self.changes[who])
+        if shop.own_season:
+            result += np.log(shop.own_season[1]) * self._season(who, now)
         return result
+
+    def _season(self, who: Ints, now: Ints) -> Floats:
+        """Where in its own year a customer is: 1 in the middle of the slow season, -1 half a year later."""
+        return np.asarray(np.sin(2 * np.pi * (now / 365 + self.phases[who])), dtype=float)
 
     def haste(self, who: Ints) -> Floats:
         """Factor of the hazard of lapsing."""
@@ -406,7 +417,10 @@ class _Events:
     def slowness(self, who: Ints, now: Ints) -> Floats:
         """Factor of gaps that begin on a day."""
         factor = self._shop.change[0] if self._shop.change else 1.0
-        return np.where(now >= self.changes[who], factor, 1.0)
+        result = np.where(now >= self.changes[who], factor, 1.0)
+        if self._shop.own_season:
+            result = result * self._shop.own_season[0] ** self._season(who, now)
+        return result
 
     def moved(self, who: Ints, day: Floats) -> Floats:
         """The days on which customers come, from those on which they would."""
@@ -522,6 +536,15 @@ YEARLY: dict[str, Any] = {
     "at_christmas": 1 / 3,
     "christmas_lapse": 0.0,
     "pace_spread": 0.5,
+    "gap_days": 120,
+    "customers": 6000,
+}
+
+# quick buyers of whom each lapses on any day, however long ago the last contact was
+ANY_DAY: dict[str, Any] = {
+    "pace": 10.0,
+    "pace_spread": 0.5,
+    "lapse_per_day": 1 / 300,
     "gap_days": 120,
     "customers": 6000,
 }
@@ -891,5 +914,21 @@ SHOPS: dict[str, Shop] = {
         temperament=(1.2, -0.8),
         bad_first=1.6,
         customers=12_000,
+    ),
+    "shop-slower-any-day": Shop(
+        about="From a day of their own on customers buy at a third of their pace and grade worse; lapses on any day.",
+        change=(3.0, 3.0),
+        **ANY_DAY,
+    ),
+    "shop-slower-kinder-any-day-true": Shop(
+        about="The same, but they grade better, and the first bad contact multiplies the hazard per day by 1.6.",
+        change=(3.0, 0.33),
+        bad_first=1.6,
+        **ANY_DAY,
+    ),
+    "shop-own-seasons": Shop(
+        about="Each customer has a slow season of its own in which more is bad; lapses on any day.",
+        own_season=(2.0, 2.0),
+        **ANY_DAY,
     ),
 }

@@ -140,6 +140,12 @@ def test_what_befalls_customers_of_shops_is_planted():
     s = simulate_shop(SHOPS["shop-sales"], 9, 3000)
     in_sales = (np.bincount(s.customer, s.day % 180 >= 7) == 0)[s.customer]
     assert in_sales[s.number == 1].mean() == pytest.approx(0.25, abs=0.04)
+    s = simulate_shop(SHOPS["shop-own-seasons"], 9, 12_000)
+    same = s.customer[1:] == s.customer[:-1]
+    gaps, bad = np.diff(s.day)[same], (s.true_grade[:-1] == BAD)[same]
+    assert gaps[bad].mean() > 1.2 * gaps[~bad].mean()
+    by_month = np.bincount(s.day[s.day >= 0] % 365 // 31)[:11]
+    assert by_month.max() < 1.25 * by_month.min()  # nothing is seen of it over all customers
     s = simulate_shop(SHOPS["shop-passers"], 9, 12_000)
     first = s.number == 0
     assert s.lapses[first].mean() == pytest.approx(
