@@ -932,3 +932,19 @@ SHOPS: dict[str, Shop] = {
         **ANY_DAY,
     ),
 }
+
+# where nothing is planted, what is wide at 6,000 customers need not be at 30,000: what is left of a bias is seen there
+LARGE = (
+    "shop-slower-any-day",
+    "shop-yearly",
+    "shop-pareto",
+    "shop-passers",
+    "shop-slower-and-harsher",
+    "shop-moving",
+    "shop-two-ids",
+    "shop-new-ids",
+)
+SHOPS |= {
+    f"{name}-30000": replace(SHOPS[name], about=f"As {name}, 30,000 customers.", customers=30_000)
+    for name in LARGE
+}
