@@ -931,6 +931,20 @@ SHOPS: dict[str, Shop] = {
         own_season=(2.0, 2.0),
         **ANY_DAY,
     ),
+    "shop-two-ids-own-seasons": Shop(
+        about="A tenth use two ids in turn and grade harshly, and each customer has a slow season in which more is bad.",
+        two_ids=(0.1, 3.0),
+        own_season=(2.0, 2.0),
+        pace=10.0,
+        pace_spread=0.5,
+        gap_days=120,
+        customers=30_000,
+    ),
+    "shop-far-slower-any-day": Shop(
+        about="As shop-slower-any-day, at a quarter of their pace and six times the odds of a bad grade.",
+        change=(4.0, 6.0),
+        **(ANY_DAY | {"customers": 30_000}),
+    ),
 }
 
 # where nothing is planted, what is wide at 6,000 customers need not be at 30,000: what is left of a bias is seen there
