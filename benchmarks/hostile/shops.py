@@ -932,7 +932,7 @@ SHOPS: dict[str, Shop] = {
         **ANY_DAY,
     ),
     "shop-two-ids-own-seasons": Shop(
-        about="A tenth use two ids in turn and grade harshly, and each customer has a slow season in which more is bad.",
+        about="A tenth use two ids in turn and grade harshly, and each customer has a slow season with more bad.",
         two_ids=(0.1, 3.0),
         own_season=(2.0, 2.0),
         pace=10.0,
