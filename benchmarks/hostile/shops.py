@@ -931,6 +931,15 @@ SHOPS: dict[str, Shop] = {
         own_season=(2.0, 2.0),
         **ANY_DAY,
     ),
+    "shop-pareto-own-seasons": Shop(
+        about="As shop-pareto, and each customer has a slow season of its own in which more is bad.",
+        gamma_pace=0.8,
+        gap_shape=1.0,
+        lapse_per_day=1 / 300,
+        bad_by_pace=0.4,
+        own_season=(1.5, 1.5),
+        customers=30_000,
+    ),
     "shop-two-ids-own-seasons": Shop(
         about="A tenth use two ids in turn and grade harshly, and each customer has a slow season with more bad.",
         two_ids=(0.1, 3.0),
