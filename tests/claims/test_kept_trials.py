@@ -158,7 +158,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (10, "32b674c199668f48")
+STORED = (11, "32b674c199668f48")
 
 
 @pytest.mark.slow
