@@ -26,7 +26,14 @@ LARGE = HERE / "large_runs.csv"
 HORIZON = 365  # of the claims, in days
 LATEST_START = 60  # days before the end of the log
 EDGE_OF_THREE = 0.925  # of three-strikes
-THREE_STRIKES = ("shop-three-inside", "shop-three-edge", "shop-three-outside", "shop-three-nothing")
+THREE_STRIKES = (
+    "shop-three-inside",
+    "shop-three-edge",
+    "shop-three-outside",
+    "shop-three-nothing",
+    "shop-three-apart-inside",
+    "shop-three-apart-outside",
+)
 EDGE = 1.1  # the smallest effect that matters
 CLAIMS = (
     "bad-moments-drive-away",

@@ -5,6 +5,7 @@ import itertools
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from benchmarks.hostile import truths as truth_module
 from benchmarks.hostile.families import FAMILIES
@@ -12,7 +13,7 @@ from benchmarks.hostile.large_runs import incidence_before_third
 from benchmarks.hostile.problems import DAYS, PROBLEMS, simulate_problems
 from benchmarks.hostile.run import seeds
 from benchmarks.hostile.shops import SHOPS, Shop, simulate_shop, write_shop
-from benchmarks.hostile.simulate import BAD, GOOD, Company, Effects, simulate
+from benchmarks.hostile.simulate import BAD, GOOD, UNKNOWN, Company, Effects, simulate
 from benchmarks.hostile.truths import CLAIMS, HERE, lines, truths
 
 
@@ -143,6 +144,89 @@ def test_that_nearly_all_leave_is_no_support_where_as_many_do_without(
     monkeypatch.setitem(truth_module.FAMILIES, "test", company)
     truth = truths("test", {("test", "three-strikes"): share})["three-strikes"]
     assert (truth.value, truth.wrong) == (share, (wrong,))
+
+
+def odds_of_bad(s, chosen):
+    share = (s.true_grade[chosen] == BAD).mean()
+    return share / (1 - share)
+
+
+def test_what_befalls_customers_of_shops_is_planted():
+    s = simulate_shop(SHOPS["shop-new-ids"], 9, 12_000)
+    assert np.array_equal(s.identity % 2 == 1, s.day >= 500)
+    around = np.abs(s.day - 500) <= 30
+    assert odds_of_bad(s, around) / odds_of_bad(s, ~around) == pytest.approx(4.0, rel=0.1)
+    s = simulate_shop(SHOPS["shop-two-ids"], 9, 12_000)
+    has_two = np.isin(s.customer, s.customer[s.identity % 2 == 1])
+    assert has_two[s.number == 1].mean() == pytest.approx(0.1, abs=0.01)
+    assert np.array_equal((s.identity % 2)[has_two], (s.number % 2)[has_two])
+    more = (s.number > 0) & has_two
+    assert odds_of_bad(s, more) / odds_of_bad(s, ~has_two) == pytest.approx(3.0, rel=0.1)
+    s = simulate_shop(SHOPS["shop-yearly"], 9, 12_000)
+    # who comes back in December after ten months or more, and was there last December
+    in_december = np.isin(s.day % 365, np.arange(335, 359))
+    pause = np.diff(s.day, prepend=0)
+    yearly = in_december & np.r_[False, in_december[:-1]] & (s.number > 0) & (pause > 300)
+    assert yearly.sum() > 3000
+    assert not s.lapses[yearly].any()
+    s = simulate_shop(SHOPS["shop-closed-true"], 9, 3000)
+    assert not ((s.day >= 500) & (s.day < 560)).any()
+    assert set(np.diff(s.day)[s.customer[1:] == s.customer[:-1]]) == {30, 31, 32, 90, 91, 92}
+    s = simulate_shop(SHOPS["shop-sales"], 9, 3000)
+    in_sales = (np.bincount(s.customer, s.day % 180 >= 7) == 0)[s.customer]
+    assert in_sales[s.number == 1].mean() == pytest.approx(0.25, abs=0.04)
+    s = simulate_shop(SHOPS["shop-own-seasons"], 9, 12_000)
+    same = s.customer[1:] == s.customer[:-1]
+    gaps, bad = np.diff(s.day)[same], (s.true_grade[:-1] == BAD)[same]
+    assert gaps[bad].mean() > 1.2 * gaps[~bad].mean()
+    by_month = np.bincount(s.day[s.day >= 0] % 365 // 31)[:11]
+    assert by_month.max() < 1.25 * by_month.min()  # nothing is seen of it over all customers
+    s = simulate_shop(SHOPS["shop-passers"], 9, 12_000)
+    first = s.number == 0
+    assert s.lapses[first].mean() == pytest.approx(
+        0.7 * -math.expm1(-0.06) + 0.3 * -math.expm1(-0.72), abs=0.012
+    )
+
+
+def test_who_lapses_on_any_day_does_so_with_the_planted_hazard():
+    s = simulate_shop(SHOPS["shop-any-day-true"], 10, 30_000)
+    bad = np.cumsum(s.true_grade == BAD)
+    begins = np.r_[True, s.customer[1:] != s.customer[:-1]]
+    start = np.maximum.accumulate(np.where(begins, np.arange(len(bad)), 0))
+    so_far = bad - np.where(start > 0, bad[start - 1], 0)
+    # days until the next contact, or about as many as to it where nobody comes back
+    gap = np.r_[np.diff(s.day), 0]
+    back = np.r_[s.customer[1:] == s.customer[:-1], False]
+    early = s.day < s.shop.days - 400
+
+    def hazard(chosen):
+        chosen = chosen & early
+        lost = s.lapses[chosen].sum()
+        return lost / (gap[chosen & back].sum() + lost * gap[chosen & back].mean())
+
+    assert hazard(so_far > 0) / hazard(so_far == 0) == pytest.approx(1.6, rel=0.1)
+    s = simulate_shop(SHOPS["shop-moving"], 10, 12_000)
+    assert odds_of_bad(s, s.lapses) > 2.0 * odds_of_bad(s, ~s.lapses)
+    s = simulate_shop(SHOPS["shop-pareto"], 10, 12_000)
+    back = s.customer[1:] == s.customer[:-1]
+    gaps = np.diff(s.day)[back]
+    assert np.quantile(gaps, 0.99) > 10 * np.median(gaps)
+    assert gaps[s.true_grade[:-1][back] == BAD].mean() > 1.15 * gaps.mean()
+
+
+def test_grades_on_return_and_complaints_are_in_the_log(tmp_path):
+    s = simulate_shop(SHOPS["shop-graded-on-return"], 11, 2000)
+    assert np.all(s.grade[s.lapses] == UNKNOWN)
+    s = simulate_shop(SHOPS["shop-complaints"], 11, 2000)
+    assert "active = \"kind = 'order'\"\n" in write_shop(s, tmp_path, "shop").read_text()
+    log = pl.read_parquet(tmp_path / "interactions.parquet")
+    orders, complaints = log.filter(kind="order"), log.filter(kind="complaint")
+    assert set(complaints["grade"]) == {"bad"}
+    bad = (s.true_grade[s.day >= 0] == BAD).sum()
+    assert len(complaints) / bad == pytest.approx(0.5, abs=0.03)
+    assert len(orders) == (s.day >= 0).sum()
+    s = simulate_shop(SHOPS["shop-yearly-returns"], 11, 200)
+    assert 'returns = "new_spell"\n' in write_shop(s, tmp_path, "shop").read_text()
 
 
 def test_a_shop_is_written_as_a_study(tmp_path):

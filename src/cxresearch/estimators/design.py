@@ -18,6 +18,7 @@ from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Ints, Matrix
 from cxresearch.risk.table import Feature, RiskTable
 
 _COLLINEAR = 1e-8  # of a column's variance: what is left of it when those before it are taken out
+_CONSTANT = 1e-12  # of the sum of squares of a column: a variance below is rounding
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
@@ -180,7 +181,11 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
     totals = d.sets.total(np.column_stack([np.ones(len(d.x)), d.x]))
     at_risk = np.maximum(totals[:, 0], 1)
     mean = totals[:, 1:] / at_risk[:, None]
-    covariance = (d.x * d.sets.by_pattern(1 / at_risk)[:, None]).T @ d.x - mean.T @ mean
+    squares = (d.x * d.sets.by_pattern(1 / at_risk)[:, None]).T @ d.x
+    covariance = squares - mean.T @ mean
+    # what is the same for everybody at risk, such as the number of a contact on the clock of contacts, is left with
+    # rounding, of either sign
+    varies = np.diag(covariance) > _CONSTANT * np.diag(squares)
     size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     covariance = covariance / np.outer(size, size)
     only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
@@ -196,9 +201,8 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
         raise EstimationError(
             f"the terms cannot be distinguished: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
         )
-    return Identified(
-        kept=kept, unidentified=_unidentified(covariance, asked, np.flatnonzero(only_held), size)
-    )
+    held_equal = np.flatnonzero(only_held & varies)
+    return Identified(kept=kept, unidentified=_unidentified(covariance, asked, held_equal, size))
 
 
 def _unidentified(
