@@ -236,8 +236,8 @@ def measure(curve: SilenceCurve, days: int) -> Threshold:
 
 def candidates(declared: int) -> tuple[int, ...]:
     """The thresholds that are tried for a declared gap."""
-    longer = (k * declared for k in MULTIPLES[1:])
-    return (declared, *(d for d in longer if d <= LONGEST))
+    longer = (min(k * declared, LONGEST) for k in MULTIPLES[1:])
+    return tuple(sorted({declared, *(d for d in longer if d > declared)}))
 
 
 def choose_threshold(
