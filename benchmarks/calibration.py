@@ -217,9 +217,9 @@ seeds.
 
 A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
 at the smallest effect that matters *contradicted*, at an edge either. The bar is 5%, within binomial error. Where the
-truth is clear at least 80% should be decided rightly, within binomial error as well: thirty-days cannot be decided much
-more often, since one of its requirements is an 80% interval that must include 1. In the worlds confounded and hurried the reading's limit need not
-be the effect, which is none; verdicts are judged by the effect.{limits}
+truth is clear at least 80% should be decided rightly; of thirty-days within binomial error, since an 80% interval that
+must include 1 is among its requirements. In the worlds confounded and hurried the reading's limit need not be the
+effect, which is none; verdicts are judged by the effect.{limits}
 
 {worlds}
 

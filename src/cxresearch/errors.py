@@ -127,6 +127,7 @@ NOT_TESTABLE = {
     "too_few": "customers, moments or events are too few for a number with an interval",
     "short_follow_up": "the follow-up ends before the horizon",
     "other_kind": "the reading rests on another kind of table, or the study on another kind of retention",
+    "no_repeaters": "too few customers have had two such occasions or more to tell what they are prone to",
     "no_fit": "the model cannot be fitted: its likelihood has no maximum, or its terms cannot be distinguished",
 }
 

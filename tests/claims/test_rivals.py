@@ -1,5 +1,6 @@
 """Verdicts tried against rival explanations: the rule, what is dismissed or cannot be tested, and planted companies."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -31,11 +32,18 @@ from cxresearch.claims.rivals.apply import (
     rival_entries,
     study_facts,
 )
+from cxresearch.claims.rivals.analyses import Analysis, Outcome
 from cxresearch.claims.rivals.descriptions import descriptions
-from cxresearch.claims.rivals.explanations import EXPLANATIONS, RivalExplanation
+from cxresearch.claims.rivals.explanations import (
+    EXPLANATIONS,
+    Pace,
+    RivalExplanation,
+    Temperament,
+)
+from cxresearch.claims.rivals.outcomes import RivalRow
 from cxresearch.claims.tables import TableStore
 from cxresearch.claims.units import Unit
-from cxresearch.errors import ClaimError
+from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
 from cxresearch.worlds import World, simulate
@@ -75,13 +83,20 @@ def judged(monkeypatch, study, facts):
     """The verdict on a reading of which each analysis gives a number of one's choice."""
 
     def run(own, others, *, of=1, moments=None, claim=CLAIM):
-        """Others: what each variant gives; those that are not named give the number itself."""
+        """Others: what each variant gives; those that are not named give the number itself, None gives none.
+
+        A third part of a number says why it must not decide.
+        """
 
         def compute(_context, _claim, _reading, variant):
+            given = others.get(variant, own)
+            if given is None:
+                raise NotTestable("no_repeaters", "customers")
             return RawEstimate(
-                estimate=interval(*others.get(variant, own)),
+                estimate=interval(*given[:2]),
                 customers=1_000,
                 events=100,
+                why_undecidable=" ".join(given[2:]),
             )
 
         monkeypatch.setattr(rivals, "compute", compute)
@@ -309,6 +324,41 @@ def test_who_contradicts_by_finding_a_difference_finds_it_under_every_rival(judg
     # where to contradict is to find nothing, the estimate is enough
     (result, _) = judged(NONE, {Variant(proneness=True): DOUBTFUL_NONE})
     assert result.verdict == "contradicted"
+
+
+@pytest.mark.parametrize("variant", [*PRONE, *LEADS])
+@pytest.mark.parametrize("given", [None, (1.6, 0.05, "too many left alone")])
+def test_no_difference_is_found_where_none_is_computed_or_may_decide(judged, variant, given):
+    anger = catalogue()["anger-to-appreciation"]
+    result, found = judged((1.6, 0.05), {variant: given}, claim=anger)
+    assert result.verdict == "undecided"
+    kept_open = {r.id for r in found if r.status == "keeps it open"}
+    assert kept_open == {"temperament" if variant in PRONE else "already-leaving"}
+
+
+def test_a_longest_lead_that_must_not_decide_keeps_a_contradiction_open(judged):
+    assert judged(NONE, {})[0].verdict == "contradicted"
+    result, found = judged(NONE, {LEADS[-1]: (*NONE, "too many left alone")})
+    assert result.verdict == "undecided"
+    assert status(found, "already-leaving") == "keeps it open"
+
+
+@pytest.mark.parametrize("rival", [Pace("pace"), Temperament("temperament")])
+def test_what_a_contradiction_need_not_survive_has_no_error_probability(rival):
+    anger = catalogue()["anger-to-appreciation"].primary
+    number = interval(1.01, 0.1)
+    row = RivalRow(
+        label="",
+        lead_days=0,
+        estimate=number,
+        unit=anger.unit,
+        verdict="undecided",
+        lacks="",
+    )
+    variant = Variant(own_gaps="now") if rival.id == "pace" else Variant(recent=30)
+    analysis = Analysis(rival.id, "", anger, variant)
+    outcome = Outcome(analysis, row, decide(number, anger.claimed_region), is_outside=False)
+    assert rival.p_of_contradiction([outcome]) == []
 
 
 @pytest.mark.parametrize(
@@ -750,6 +800,7 @@ def test_customers_who_fall_silent_before_leaving_did_not_leave_for_the_silence(
     [
         ("goodwill-gesture", ({"goodwill_shares": (0.8,) * 3}, {"goodwill_shares": (0.1,) * 3})),
         ("tell-the-customer", ({"informed_share": 0.8}, {"informed_share": 0.1})),
+        ("slow-resolution", ({"resolution_days": 1.0}, {"resolution_days": 20.0})),
     ],
 )
 def test_those_who_are_worth_keeping_stay_without_being_treated_well(claim, worlds):
@@ -765,7 +816,7 @@ def test_those_who_are_worth_keeping_stay_without_being_treated_well(claim, worl
     assert trial.verdict_alone == "undecided"
     assert "temperament" in opened(trial)
     [row] = next(r for r in trial.rivals if r.id == "temperament").rows
-    assert row.estimate.value > trial.primary.estimate.value
+    assert abs(math.log(row.estimate.value)) < abs(math.log(trial.primary.estimate.value))
 
 
 def test_a_gesture_by_lot_that_keeps_customers_is_found():
@@ -783,6 +834,6 @@ def test_where_customers_have_one_problem_nobody_can_ask_how_the_others_were_tre
     trial = evaluated(made.interactions, made.customers, "goodwill-gesture")
     [rival] = (r for r in trial.rivals if r.id == "temperament")
     assert (rival.status, rival.rows[0].estimate) == ("shown", None)
-    assert "one problem each" in rival.reason
+    assert "customers had two problems" in rival.reason
     assert rival.plain.startswith("the company treats some customers better")
     assert trial.verdict_alone == "supported", trial.primary.reason

@@ -66,7 +66,7 @@ def test_the_shortest_threshold_with_few_false_lapses_counts():
 def test_no_threshold_beyond_a_year_is_tried_but_the_declared_one():
     assert candidates(90) == (90, 180, 360)
     assert candidates(120) == (120, 240, 365)
-    assert candidates(180) == (180, 360, 365)
+    assert candidates(180) == (180, 360)
     assert candidates(200) == (200, 365)
     assert candidates(400) == (400,)
 

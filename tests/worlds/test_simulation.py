@@ -286,6 +286,9 @@ def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
     assert table["replicates"].min() >= 10
     assert (table.filter(pl.col("claim").is_in(OFTEN))["replicates"] >= 160).sum() == 27
     assert table["within_bar"].all()
-    for row in table.filter("clear").iter_rows(named=True):
-        decided, times = round(row["decided_rightly"] * row["replicates"]), row["replicates"]
-        assert stats.binom.cdf(decided, times, 0.8) >= 0.01, row
+    # one of its requirements is an 80% interval that must include 1, which fails one time in five
+    is_bounded = (pl.col("world") == "fresh") & (pl.col("claim") == "thirty-days")
+    assert table.filter("clear", ~is_bounded)["decided_rightly"].min() >= 0.8
+    [bounded] = table.filter(is_bounded).iter_rows(named=True)
+    decided = round(bounded["decided_rightly"] * bounded["replicates"])
+    assert stats.binom.cdf(decided, bounded["replicates"], 0.8) >= 0.01

@@ -22,8 +22,7 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
-from cxresearch.errors import NotTestable
-from cxresearch.estimators.shrinkage import MIN_REPEATERS, shows_proneness, shrunken_log_odds
+from cxresearch.estimators.shrinkage import check_shows_proneness, shrunken_log_odds
 from cxresearch.histories import (
     age_of_last,
     age_since,
@@ -44,10 +43,6 @@ CONTACTS, SO_FAR, RECENCY = "held_contacts", "held_so_far", "held_recency"
 SHARE, UNKNOWN, CALENDAR = "held_share", "held_unknown", "held_month"
 FRESH = "held_fresh"
 EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is about them: the same, so long before
-NO_REPEATERS = (
-    f"{MIN_REPEATERS} customers with two such occasions or more, not all alike, without which nothing tells what a "
-    "customer is prone to from what happened once"
-)
 _RECENT = (7, 30, 60, 90)  # last days of the bands of how recently a customer was in touch
 # bands of contacts so far where proneness is held equal as well, or two descriptions of the past are compared
 _FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)
@@ -369,7 +364,7 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
         terms: of the reading, as they can be had.
 
     Raises:
-        NotTestable: shares so far are to be held equal, and too few customers have had two moments or more.
+        NotTestable: shares so far are to be held equal and do not show what customers are prone to.
     """
     names = {f.name for f in table.features}
     asked = {n for t in reading.weighted() for n in features(t)}
@@ -381,8 +376,8 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
         extra.insert(0, SO_FAR)
         if not shares and not isinstance(reading, ModelComparisonReading):
             table = table.relabel(SO_FAR, _coarse(table))
-    if shares and not any(shows_proneness(table, name) for name in shares):
-        raise NotTestable("no_fit", NO_REPEATERS)
+    for name in shares:
+        check_shows_proneness(table, name)
     for name in shares:
         table, has_differences = shrunken_log_odds(table, name)
         extra += [f"linear({name})"] if has_differences else []

@@ -11,6 +11,8 @@ from cxresearch.claims.units import Unit
 from cxresearch.risk.cache import Cache
 from cxresearch.study import Study
 
+PLANS = 2  # raise it where the rule by which a verdict is decided changes: a plan simulates it
+
 
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What planning has given for the first of the truths that were looked at.
@@ -70,6 +72,7 @@ class KeptPlans:
 
     def _name(self, claim: Claim) -> str:
         parts = (
+            f"plans {PLANS}",
             msgspec.json.encode(claim, order="deterministic").decode(),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
         )

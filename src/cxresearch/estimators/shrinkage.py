@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scipy.special import digamma
 
+from cxresearch.errors import NotTestable
 from cxresearch.risk.table import RiskTable
 
 MIN_REPEATERS = 50  # customers with two moments or more
@@ -15,23 +16,32 @@ _WEIGHTS = (
 )  # moments that the share among all customers may count as, at least and at most
 
 
-def shows_proneness(table: RiskTable, name: str) -> bool:
-    """Whether a share so far can tell what customers are prone to: enough of them have two moments or more.
+def check_shows_proneness(table: RiskTable, name: str) -> None:
+    """Check that a share so far can tell what customers are prone to.
 
-    Nor may all moments be alike. Of customers with one moment each, nothing tells what they are prone to from what
-    happened once.
+    Of customers with one moment each, nothing tells what they are prone to from what happened once.
 
     Args:
         table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
         name: the feature.
 
     Raises:
+        NotTestable: fewer than 50 customers have two moments or more, or theirs are all alike.
         EstimationError: no such feature.
     """
-    by_level = _by_level(table, name)
-    moments = sum(n * k for _, n, k in by_level)
-    hits = sum(a * k for a, _, k in by_level)
-    return 0 < hits < moments and sum(k for _, n, k in by_level if n >= 2) >= MIN_REPEATERS
+    several = [(a, n, k) for a, n, k in _by_level(table, name) if n >= 2]
+    if sum(k for *_, k in several) < MIN_REPEATERS:
+        raise NotTestable(
+            "no_repeaters",
+            f"{MIN_REPEATERS} customers with two such occasions or more: what happened once does not tell what a "
+            "customer is prone to",
+        )
+    hits, moments = sum(a * k for a, _, k in several), sum(n * k for _, n, k in several)
+    if not 0 < hits < moments:
+        raise NotTestable(
+            "no_fit",
+            "customers who differ: with those who had two such occasions or more, it was always so or never",
+        )
 
 
 def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:

@@ -155,6 +155,7 @@ def problem_share(treatment: str, quick_hours: int = 48) -> History:
         hint = nearest(treatment, _COLUMNS_OF) or f"; there are: {known}"
         raise EstimationError(f"no treatment {treatment!r}{hint}")
     quick = seconds_of(quick_hours)
+    hours = f", {quick_hours}" if treatment == "resolved quickly" else ""
 
     def updates(past: Past) -> list[Frame]:
         problems = events_of_kind(past, "problem")
@@ -168,7 +169,7 @@ def problem_share(treatment: str, quick_hours: int = 48) -> History:
         return [counted.drop("informed"), made.select("customer", "tick", hits=nw.lit(1))]
 
     return History(
-        name=f"problem_share({treatment}, {quick_hours})",
+        name=f"problem_share({treatment}{hours})",
         levels=_LEVELS,
         required_columns=_COLUMNS_OF[treatment],
         updates=updates,

@@ -236,8 +236,12 @@ def measure(curve: SilenceCurve, days: int) -> Threshold:
 
 def candidates(declared: int) -> tuple[int, ...]:
     """The thresholds that are tried for a declared gap."""
-    longer = (min(k * declared, LONGEST) for k in MULTIPLES[1:])
-    return tuple(sorted({declared, *(d for d in longer if d > declared)}))
+    result = [declared]
+    for k in MULTIPLES[1:]:
+        days = min(k * declared, LONGEST)
+        if days > 1.1 * result[-1]:  # a few days more tell nothing new
+            result.append(days)
+    return tuple(result)
 
 
 def choose_threshold(

@@ -15,6 +15,7 @@ from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.rivals.descriptions import RivalEntry
 from cxresearch.claims.rivals.outcomes import RivalRow
 from cxresearch.claims.schema import Claim
+from cxresearch.estimators.looks import at_level
 from cxresearch.records.lapses import Lapse
 
 
@@ -89,8 +90,13 @@ class Outcome:
     decision: IntervalDecision | None
     is_outside: bool
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether its number must not decide, whatever it is."""
+        return self.decision is not None and self.decision.ground == "withheld"
 
-def differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
+
+def control_sides(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
     """Whether a negative control lies above what would be no difference, and whether one lies below."""
     known = [
         (e, u.null_value)
@@ -100,24 +106,30 @@ def differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
     return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
 
 
-def against_no_difference(outcomes: Sequence[Outcome]) -> list[IntervalDecision]:
-    """Numbers held against all that lies beyond no difference, on their side; none where that is outside the region.
+def finds_difference(region: Region, outcome: Outcome) -> bool:
+    """Whether to contradict a region is to find a difference: where no difference lies inside it, as in ``< 1.1``."""
+    unit = outcome.analysis.reading.unit
+    return region.low < unit.null_value < region.high
 
-    To contradict a claim whose region holds no difference inside, such as ``< 1.1``, is to find a difference.
+
+def hold_against_no_difference(
+    outcome: Outcome, level: float | None = None
+) -> IntervalDecision | None:
+    """A number held against all that lies beyond no difference, on its side; None where it must not decide.
+
+    Args:
+        outcome: of an analysis.
+        level: of its interval; its own when not given.
     """
-    result = []
-    for o in outcomes:
-        if o.decision is None or o.row.estimate is None or o.row.unit is None:
-            continue
-        region, null = o.decision.region, o.row.unit.null_value
-        if region.low < null < region.high:
-            is_above = o.row.estimate.value > null
-            beyond = (null, math.inf) if is_above else (-math.inf, null)
-            result.append(decide(o.row.estimate, Region("a difference", *beyond)))
-    return result
+    e, unit = outcome.row.estimate, outcome.row.unit
+    if e is None or unit is None or outcome.is_withheld:
+        return None
+    null = unit.null_value
+    beyond = (null, math.inf) if e.value > null else (-math.inf, null)
+    return decide(e if level is None else at_level(e, level), Region("a difference", *beyond))
 
 
-def decide_earlier(facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+def has_untried_leads(facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
     """Whether customers may decide longer ahead than the longest lead that a claim could be tried at."""
     longest = max((o.analysis.variant.lead for o in outcomes), default=0)
     return bool(facts.lead_days) and 0 < longest < facts.lead_days[-1]

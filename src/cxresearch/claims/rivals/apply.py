@@ -2,7 +2,8 @@
 
 A verdict stands only if it survives every rival that applies to the claim and that the data can test. Supported needs
 every interval inside the claimed region; contradicted needs the adjusted interval and that with the longest lead
-wholly outside, and no other rival against it. The reason of what is left undecided names the rivals that keep it open.
+wholly outside, and no other rival against it; where to contradict is to find a difference, each rival must find one
+as well. The reason of what is left undecided names the rivals that keep it open.
 Nothing here depends on which rivals there are: they are the objects of `explanations`.
 """
 

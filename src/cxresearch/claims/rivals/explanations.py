@@ -26,15 +26,17 @@ from cxresearch.claims.rivals.analyses import (
     Case,
     Outcome,
     StudyFacts,
-    against_no_difference,
-    decide_earlier,
-    differences,
+    control_sides,
+    finds_difference,
+    has_untried_leads,
+    hold_against_no_difference,
 )
 from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
 from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
 from cxresearch.estimators.looks import at_level
+from cxresearch.estimators.shrinkage import MIN_REPEATERS
 from cxresearch.records.lapses import Lapse
 
 MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
@@ -44,7 +46,10 @@ MOST_UNKNOWN = (
 MIN_OTHER_EXITS = 50
 RECENT_DAYS = 30  # how long a short effect is looked for
 _EQUAL_SHARES = "the share of such moments so far held equal"
-_ONE_PROBLEM = "Customers had one problem each: how theirs are treated cannot be distinguished from how this one was."
+_ONE_PROBLEM = (
+    f"Fewer than {MIN_REPEATERS} customers had two problems: how theirs are treated cannot be distinguished from how "
+    "this one was."
+)
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
 
 
@@ -108,7 +113,7 @@ class RivalExplanation:
             outcomes: of its analyses.
             region: of the claim.
         """
-        above, below = differences(outcomes)
+        above, below = control_sides(outcomes)
         others = [o for o in outcomes if not o.analysis.is_control]
         return (
             any(o.row.estimate for o in outcomes)
@@ -121,8 +126,9 @@ class RivalExplanation:
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
 
-        Where no difference at all lies inside the region, to contradict is to find one. Every analysis must then find
-        one as well, as for a support elsewhere: its whole interval lies beyond no difference.
+        Where the region holds no difference, to contradict is to find one. Every analysis must then find one as well,
+        as for a support elsewhere: its whole interval lies beyond no difference. One that cannot be computed finds
+        none.
 
         A negative control must show no difference to the other side, which could hide an effect.
 
@@ -132,12 +138,15 @@ class RivalExplanation:
             region: of the claim.
             level: confidence level that a contradiction needs.
         """
-        above, below = differences(outcomes)
-        others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        found = against_no_difference(others)
+        above, below = control_sides(outcomes)
+        others = [o for o in outcomes if not o.analysis.is_control]
+        computed = [o for o in others if o.row.estimate]
+        found = [
+            hold_against_no_difference(o, level) for o in others if finds_difference(region, o)
+        ]
         return (
-            all(o.is_outside and o.row.verdict != "supported" for o in others)
-            and all(d.verdict == "supported" for d in found)
+            all(o.is_outside and o.row.verdict != "supported" for o in computed)
+            and all(d is not None and d.verdict == "supported" for d in found)
             and not (below if region.is_upward else above)
         )
 
@@ -148,8 +157,12 @@ class RivalExplanation:
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a contradicted reading rests on besides that of its interval."""
-        others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
-        return [d.p for d in against_no_difference(others)]
+        tests = [
+            hold_against_no_difference(o)
+            for o in outcomes
+            if o.decision and not o.analysis.is_control and finds_difference(o.decision.region, o)
+        ]
+        return [d.p for d in tests if d]
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         """The analyses where the claim names none; `leads` are days that are left out."""
@@ -179,11 +192,18 @@ class AlreadyLeaving(RivalExplanation):
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
-        """As of any, and the interval with the longest lead is wholly outside."""
+        """As of any, and the interval with the longest lead is wholly outside.
+
+        A contradiction that finds a difference needs the longest lead that customers may decide ahead, as support does.
+        """
         longest = self._longest(outcomes)
         if longest:
             e = longest.row.estimate
-            if e is None or decide(at_level(e, level), region).verdict != "contradicted":
+            if e is None or longest.is_withheld:
+                return False
+            if decide(at_level(e, level), region).verdict != "contradicted":
+                return False
+            if finds_difference(region, longest) and has_untried_leads(facts, outcomes):
                 return False
         return super().leaves_contradiction(facts, outcomes, region, level)
 
@@ -197,7 +217,7 @@ class AlreadyLeaving(RivalExplanation):
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
         """As of any, and no customer decides longer ahead than the longest lead that can be tried."""
-        return not decide_earlier(facts, outcomes) and super().leaves_support(
+        return not has_untried_leads(facts, outcomes) and super().leaves_support(
             facts, outcomes, region
         )
 
@@ -206,11 +226,11 @@ class AlreadyLeaving(RivalExplanation):
     ) -> tuple[RivalStatus, str]:
         """As of any; says which leads cannot be tried."""
         status, reason = super().status(case, entry, rows, decided)
-        leads, own = case.facts.lead_days, entry.lead_days
-        if status == "required" and own and leads and leads[-1] > own[-1]:
+        leads, longest = case.facts.lead_days, max(entry.lead_days or (0,))
+        if status == "required" and longest and leads and leads[-1] > longest:
             reason += (
-                f" Who decides more than {own[-1]} days ahead, and the study allows for {leads[-1]}, cannot be told "
-                f"apart: lead_days = [{own[-1]}] says that nobody does."
+                f" Who decides more than {longest} days ahead, and the study allows for {leads[-1]}, cannot be told "
+                f"apart: lead_days = [{longest}] says that nobody does."
             )
         return status, reason
 
@@ -262,6 +282,10 @@ class Temperament(RivalExplanation):
             o.row.verdict != "supported" for o in recent
         )
 
+    def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """As of any, of the analyses that a contradiction must survive."""
+        return super().p_of_contradiction([o for o in outcomes if not o.analysis.variant.recent])
+
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """As of any; where a short effect is looked for, twice the smaller one."""
         ps = super().p_of_support(outcomes)
@@ -290,11 +314,11 @@ class Temperament(RivalExplanation):
     ) -> tuple[RivalStatus, str]:
         """As of any; dismissed where grades are measured, if it is grades that a customer may be prone to.
 
-        Where customers have one problem each, how their problems are treated is how this one was: then it is shown that
-        nothing tells the two apart, and required of nobody.
+        Where hardly anybody has had two problems, how a customer's problems are treated is how this one was: then it is
+        shown that nothing tells the two apart, and required of nobody.
         """
         if entry.status == "required" and _is_about_treatment(case.claim):
-            if any(row.code == "no_fit" for row in rows):
+            if any(row.code == "no_repeaters" for row in rows):
                 return "shown", _ONE_PROBLEM
         elif entry.status == "required" and case.facts.has_measured_grades:
             return self._dismissed(entry)
@@ -394,6 +418,10 @@ class Pace(RivalExplanation):
             for o in outcomes
             if o.decision
         ]
+
+    def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """None: own gaps can support and never contradict."""
+        return []
 
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
