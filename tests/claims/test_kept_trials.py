@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (14, "ba6edbd9af0f5b84")
+STORED = (15, "a0324a41bb90334f")
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import decide
 from cxresearch.claims.results import ReadingResult
 from cxresearch.claims.rivals import apply as rivals
+from cxresearch.claims.rivals.analyses import Analysis, Outcome
 from cxresearch.claims.rivals.apply import (
     apply_joint_level,
     apply_rivals,
@@ -32,7 +33,6 @@ from cxresearch.claims.rivals.apply import (
     rival_entries,
     study_facts,
 )
-from cxresearch.claims.rivals.analyses import Analysis, Outcome
 from cxresearch.claims.rivals.descriptions import descriptions
 from cxresearch.claims.rivals.explanations import (
     EXPLANATIONS,
