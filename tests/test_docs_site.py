@@ -102,13 +102,21 @@ def test_code_of_a_page_runs_and_prints_what_is_shown(path, tmp_path, monkeypatc
             assert printed.getvalue() == block["shown"], block["code"]
 
 
+def parts(svg):
+    """Its words as they are, its numbers as numbers."""
+    words = re.split(r"(-?\d+(?:\.\d+)?)", svg)
+    return [float(w) if i % 2 else w for i, w in enumerate(words)]
+
+
 @pytest.mark.slow
 def test_pictures_of_the_gallery_are_as_drawn():
     drawn = dict(site_pages.gallery())
     stored = {p.stem: p.read_text(encoding="utf-8") for p in (DOCS / "gallery").glob("*.svg")}
     assert drawn.keys() == stored.keys(), "run make docs"
     for name, svg in drawn.items():
-        assert svg == stored[name], f"{name}: run make docs"
+        # a coordinate halfway between two tenths falls to either side, as sums add up in one order or another
+        for now, before in zip(parts(svg), parts(stored[name]), strict=True):
+            assert now == pytest.approx(before, abs=0.11), f"{name}: run make docs"
 
 
 def test_gallery_shows_every_chart():
