@@ -26,6 +26,7 @@ WHY = {
     "too_few": "too few",
     "short_follow_up": "too short",
     "other_kind": "makes no sense here",
+    "no_repeaters": "too few twice",
     "no_fit": "cannot be fitted",
 }
 _CODE = re.compile(r"`[^`]+`")
