@@ -372,7 +372,7 @@ def test_thirty_days_is_open_where_customers_may_decide_earlier_than_it_can_tell
     (result, _) = judged(INSIDE, {}, claim=claim, moments=moments)
     assert result.verdict == verdict
     if leads == (14, 30, 60):
-        assert "lead_days = [14] says that nobody does" in result.reason
+        assert "unless the study declares that nobody does" in result.reason
     assert judged(NONE, {}, claim=claim, moments=moments)[0].verdict == "contradicted"
 
 

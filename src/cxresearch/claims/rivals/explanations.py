@@ -230,7 +230,7 @@ class AlreadyLeaving(RivalExplanation):
         if status == "required" and longest and leads and leads[-1] > longest:
             reason += (
                 f" Who decides more than {longest} days ahead, and the study allows for {leads[-1]}, cannot be told "
-                f"apart: lead_days = [{longest}] says that nobody does."
+                "apart, unless the study declares that nobody does."
             )
         return status, reason
 
