@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.hostile.simulate import FIRST_DAY
+from benchmarks.hostile.simulate import FIRST_DAY, write_study
 
 DAYS = 900  # of the log
 EARLIEST = -200  # start of the oldest relation, in days of the log
@@ -63,7 +63,6 @@ class Problems:
         hazard: of others, a day.
         customers: how many.
         is_beyond_reach: whether nothing in the data can tell.
-        moments: keys for ``[moments]``.
     """
 
     about: str
@@ -84,7 +83,6 @@ class Problems:
     hazard: float = 0.0011
     customers: int = 5_000
     is_beyond_reach: bool = False
-    moments: dict[str, Any] = field(default_factory=dict)
 
 
 QUICKLY, SLOWLY = Treatment(days=1.5), Treatment(days=12.0)
@@ -262,9 +260,7 @@ def _ratio(c: Problems, now: float, problems: list[tuple[Any, ...]]) -> float:
     return float(result)
 
 
-def write_problems(
-    lives: list[Life], company: Problems, folder: Path, name: str, *, with_moment_keys: bool = False
-) -> Path:
+def write_problems(lives: list[Life], company: Problems, folder: Path, name: str) -> Path:
     """Write a study: study.toml, interactions.parquet and customers.parquet; what had not happened is not there."""
     import polars as pl
 
@@ -314,19 +310,7 @@ def write_problems(
         },
         schema_overrides={"start": pl.Date, "end": pl.Date, "reason": pl.String},
     ).write_parquet(folder / "customers.parquet")
-    keys = company.moments if with_moment_keys else {}
-    study = folder / "study.toml"
-    study.write_text(
-        STUDY.format(
-            about=company.about,
-            name=name,
-            first=FIRST_DAY,
-            last=FIRST_DAY + timedelta(days=DAYS - 1),
-            moments="".join(f"{k} = {v!r}\n" for k, v in keys.items()),
-        ),
-        encoding="utf-8",
-    )
-    return study
+    return write_study(folder, STUDY, DAYS, {}, about=company.about, name=name)
 
 
 STUDY = """\

@@ -89,10 +89,7 @@ def make_study(job: Job, folder: Path) -> Path:
         return write_shop(shop, folder, job.family, with_moment_keys=job.with_moment_keys)
     if job.family in PROBLEMS:
         lives = simulate_problems(PROBLEMS[job.family], job.seed, job.customers)
-        keys = job.with_moment_keys
-        return write_problems(
-            lives, PROBLEMS[job.family], folder, job.family, with_moment_keys=keys
-        )
+        return write_problems(lives, PROBLEMS[job.family], folder, job.family)
     company = simulate(FAMILIES[job.family], job.seed, job.customers)
     return write(company, folder, job.family, with_moment_keys=job.with_moment_keys)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from benchmarks.hostile.simulate import (
     Bools,
     Floats,
     Ints,
-    toml_value,
+    write_study,
 )
 
 BEFORE = 400  # days simulated before the log begins
@@ -493,22 +492,17 @@ def write_shop(
         log = pl.concat([log.with_columns(kind=pl.lit("order")), about])
         retention += "active = \"kind = 'order'\"\n"
     log.sort("at", "customer").write_parquet(folder / "interactions.parquet")
-    keys = s.shop.moments if with_moment_keys else {}
-    study = folder / "study.toml"
-    study.write_text(
-        STUDY.format(
-            name=name,
-            about=s.shop.about,
-            first=FIRST_DAY,
-            last=FIRST_DAY + timedelta(days=s.shop.days - 1),
-            gap=s.shop.gap_days,
-            horizon=s.shop.horizon_days,
-            retention=retention,
-            moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
-        ),
-        encoding="utf-8",
+    return write_study(
+        folder,
+        STUDY,
+        s.shop.days,
+        s.shop.moments if with_moment_keys else {},
+        name=name,
+        about=s.shop.about,
+        gap=s.shop.gap_days,
+        horizon=s.shop.horizon_days,
+        retention=retention,
     )
-    return study
 
 
 STUDY = """\

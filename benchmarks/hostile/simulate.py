@@ -8,7 +8,7 @@ exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -573,16 +573,28 @@ def write(simulated: Simulated, folder: Path, name: str, *, with_moment_keys: bo
         }
     ).write_parquet(folder / "customers.parquet")
 
-    keys = s.company.moments if with_moment_keys else {}
-    study = folder / "study.toml"
-    text = STUDY.format(
+    return write_study(
+        folder,
+        STUDY,
+        s.days,
+        s.company.moments if with_moment_keys else {},
         name=name,
         about=s.company.about,
-        first=FIRST_DAY,
-        last=FIRST_DAY + timedelta(days=s.days - 1),
         unattended=", ".join(f'"{u}"' for u in UNATTENDED),
-        moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
         cluster='cluster = "household"\n' if is_shared else "",
+    )
+
+
+def write_study(
+    folder: Path, template: str, days: int, moments: Mapping[str, Any], **blanks: object
+) -> Path:
+    """Write study.toml: a template, its dates, its keys for ``[moments]``, and what else it leaves blank."""
+    study = folder / "study.toml"
+    text = template.format(
+        first=FIRST_DAY,
+        last=FIRST_DAY + timedelta(days=days - 1),
+        moments="".join(f"{k} = {toml_value(v)}\n" for k, v in moments.items()),
+        **blanks,
     )
     study.write_text(text, encoding="utf-8")
     return study

@@ -82,7 +82,7 @@ def facts(monkeypatch):
 def judged(monkeypatch, study, facts):
     """The verdict on a reading of which each analysis gives a number of one's choice."""
 
-    def run(own, others, *, of=1, moments=None, claim=CLAIM):
+    def run(own, others, *, of=1, moments=None, claim=CLAIM, reason=None):
         """Others: what each variant gives; those that are not named give the number itself, None gives none.
 
         A third part of a number says why it must not decide.
@@ -100,9 +100,9 @@ def judged(monkeypatch, study, facts):
             )
 
         monkeypatch.setattr(rivals, "compute", compute)
-        return apply_rivals(
-            context(study, moments), claim, claim.primary, row(own, claim.primary), joint=of
-        )
+        decided = row(own, claim.primary)
+        decided = replace(decided, reason=decided.reason if reason is None else reason)
+        return apply_rivals(context(study, moments), claim, claim.primary, decided, joint=of)
 
     return run
 
@@ -334,6 +334,28 @@ def test_no_difference_is_found_where_none_is_computed_or_may_decide(judged, var
     assert result.verdict == "undecided"
     kept_open = {r.id for r in found if r.status == "keeps it open"}
     assert kept_open == {"temperament" if variant in PRONE else "already-leaving"}
+
+
+ADVICE = (
+    "the range includes values for and against; data on about 500 more departures would decide it"
+)
+
+
+def test_no_number_of_departures_is_promised_where_only_a_declaration_helps(judged):
+    thirty = catalogue()["thirty-days"]
+    assert judged(DOUBTFUL, {}, reason=ADVICE)[0].reason == ADVICE
+    declared = judged(DOUBTFUL, {}, claim=thirty, moments={"lead_days": (14,)}, reason=ADVICE)
+    assert declared[0].reason == ADVICE
+    reason = judged(DOUBTFUL, {}, claim=thirty, reason=ADVICE)[0].reason
+    assert "500" not in reason
+    assert reason.startswith("the range includes values for and against; more data alone cannot")
+    assert "already leaving stays open" in reason
+
+
+def test_what_could_not_be_computed_is_not_called_survived(judged):
+    result, found = judged(NONE, dict.fromkeys(PRONE))
+    assert result.verdict == "contradicted"
+    assert status(found, "temperament") == "cannot be tested"
 
 
 def test_a_longest_lead_that_must_not_decide_keeps_a_contradiction_open(judged):

@@ -18,6 +18,7 @@ from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
 from cxresearch.estimators.looks import half_width, p_at_every_look
 from cxresearch.estimators.results import Estimate
 
+MORE_DATA = "; data on about "  # begins how many events more would decide, as the end of a reason
 Verdict = Literal["supported", "contradicted", "undecided", "not testable"]
 _NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?)?"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
-from cxresearch.claims.decide import Region, Verdict, decide_reading, more_events
+from cxresearch.claims.decide import MORE_DATA, Region, Verdict, decide_reading, more_events
 from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
@@ -35,7 +35,6 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_one_look
 from cxresearch.records.audit_values import CountOfTotal
 
-MORE_DATA = "; data on about "
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
 
 

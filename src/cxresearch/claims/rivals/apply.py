@@ -18,6 +18,7 @@ from msgspec import structs
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.decide import (
+    MORE_DATA,
     Region,
     Verdict,
     decide,
@@ -182,11 +183,22 @@ def decide_with_rivals(
         verdict, reason = alone.verdict, alone.reason
         ps_outside = (x for t in required for x in t.explanation.p_of_contradiction(t.outcomes))
         p = None if p is None else max([p, *ps_outside])
+    else:
+        reason = _without_vain_advice(case, required, reason)
     if opened:
         results = [t.result for t in rivals if t.result.id in opened]
         verdict, reason = "undecided", _why_open(row, results, region)
     final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
     return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p), final
+
+
+def _without_vain_advice(case: Case, required: Sequence[TriedRival], reason: str) -> str:
+    """The reason of an open reading; how much more data would decide is left out where a rival would keep it open."""
+    before, amount, _ = reason.partition(MORE_DATA)
+    for t in required:
+        if amount and not t.explanation.data_can_settle(case.facts, t.outcomes):
+            return f"{before}; more data alone cannot support it: {t.result.title} stays open"
+    return reason
 
 
 def open_rivals(
@@ -217,7 +229,8 @@ def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> Ri
     if rival.id in opened:
         return replace(rival, status="keeps it open")
     if rival.status == "required" and verdict in ("supported", "contradicted"):
-        return replace(rival, status="survived")
+        is_tried = not rival.rows or any(r.estimate for r in rival.rows)
+        return replace(rival, status="survived" if is_tried else "cannot be tested")
     return rival
 
 

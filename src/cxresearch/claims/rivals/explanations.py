@@ -101,6 +101,10 @@ class RivalExplanation:
             return entry.status, entry.reason
         return self._status_if_required(case.facts, entry, rows)
 
+    def data_can_settle(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+        """Whether more data of the same kind could let a supported reading stand."""
+        return True
+
     def leaves_support(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
@@ -213,13 +217,16 @@ class AlreadyLeaving(RivalExplanation):
         own = [longest.decision.p] if longest and longest.decision else []
         return [*own, *super().p_of_contradiction(outcomes)]
 
+    def data_can_settle(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+        """Whether no customer decides longer ahead than the longest lead that can be tried."""
+        return not has_untried_leads(facts, outcomes)
+
     def leaves_support(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
-        """As of any, and no customer decides longer ahead than the longest lead that can be tried."""
-        return not has_untried_leads(facts, outcomes) and super().leaves_support(
-            facts, outcomes, region
-        )
+        """As of any, where the data can settle it."""
+        can_settle = self.data_can_settle(facts, outcomes)
+        return can_settle and super().leaves_support(facts, outcomes, region)
 
     def status(
         self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], decided: ReadingResult
@@ -402,13 +409,18 @@ class Pace(RivalExplanation):
         """Only where the end of a relation is derived from contacts."""
         return not facts.has_contracts
 
+    def data_can_settle(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+        """Whether few lapses are false, contacts are occasions to leave, and a customer's own gaps can tell."""
+        lapse = facts.lapse
+        is_certain = lapse is not None and lapse.is_certain and not lapse.brings_contacts
+        return is_certain and bool(outcomes)
+
     def leaves_support(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
-        """Where few lapses are false and own gaps support it, too."""
-        lapse = facts.lapse
-        is_certain = lapse is not None and lapse.is_certain and not lapse.brings_contacts
-        return is_certain and super().leaves_support(facts, outcomes, region)
+        """Where the data can settle it, and own gaps support it, too."""
+        can_settle = self.data_can_settle(facts, outcomes)
+        return can_settle and super().leaves_support(facts, outcomes, region)
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of a test to one side, as own gaps can support only."""
