@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (17, "1b18f9f8039d5832")
+STORED = (18, "e3a3dac5bf10263a")
 
 
 @pytest.mark.slow

@@ -197,7 +197,7 @@ def _without_vain_advice(case: Case, required: Sequence[TriedRival], reason: str
     before, amount, _ = reason.partition(MORE_DATA)
     for t in required:
         if amount and not t.explanation.data_can_settle(case.facts, t.outcomes):
-            return f"{before}; more data alone cannot support it: {t.result.title} stays open"
+            return f"{before}; more data alone cannot support it, since {t.result.title} stays open"
     return reason
 
 
