@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (18, "e3a3dac5bf10263a")
+STORED = (19, "b20bc7b2e21ecb82")
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from cxresearch.histories import (
     informed_before_problem,
     last_grade_and_age,
     last_score,
+    made_good_share,
     mean_score,
     moment_count,
     problem_severity,
@@ -104,6 +105,8 @@ PAIRS = {
         problem_share("resolved quickly", 24),
         written_out.problem_share("resolved quickly", 24),
     ),
+    "share made good": (made_good_share(), written_out.made_good_share(14)),
+    "share made good within 3": (made_good_share(3), written_out.made_good_share(3)),
     "share of failures": (
         graded_share(respect="failed", is_problem=True),
         written_out.graded_share(GRADED, respect="failed", is_problem=True),

@@ -210,6 +210,24 @@ def problem_share(treatment: str, hours: int = 48) -> History:
     return history
 
 
+def made_good_share(days: int) -> History:
+    """Write down how many of the bad contacts were followed by a good one in time, of those of which that is known."""
+
+    def history(v: View) -> str:
+        if v.person.left_truncated:
+            return "unknown"
+        hits = n = 0
+        for i, bad in enumerate(v.contacts):
+            if bad.grade != "bad":
+                continue
+            soon = any(r.grade == "good" and r.day - bad.day <= days for r in v.contacts[i + 1 :])
+            hits += soon
+            n += soon or bad.day + days < v.known
+        return _share(hits, n)
+
+    return history
+
+
 def last_grade_and_age(edges: tuple[int, ...]) -> History:
     """Name the grade and the age of the last contact."""
 

@@ -44,7 +44,7 @@ from cxresearch.histories.recency import (
     last_grade_and_age,
 )
 from cxresearch.histories.scores import last_score, mean_score, worst_score
-from cxresearch.histories.shares import graded_share, problem_share
+from cxresearch.histories.shares import graded_share, made_good_share, problem_share
 
 __all__ = [
     "History",
@@ -71,6 +71,7 @@ __all__ = [
     "last_grade",
     "last_grade_and_age",
     "last_score",
+    "made_good_share",
     "mean_score",
     "moment_count",
     "problem_severity",

@@ -12,7 +12,7 @@ from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, RunningColumns, band, events_of_kind
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.histories.problems import seconds_of, with_end
-from cxresearch.records.contacts import GRADES
+from cxresearch.records.contacts import BAD, GOOD, GRADES
 from cxresearch.utils.checks import arguments, optional
 
 _EXACT = 8
@@ -176,6 +176,65 @@ def problem_share(treatment: str, quick_hours: int = 48) -> History:
         fold={"n": "sum", "hits": "sum"},
         code=_level,
         grades=(),
+    )
+
+
+def made_good_share(days: int = 14) -> History:
+    """How many of the bad moments so far were followed by a good one soon: whom the company makes it up to.
+
+    A bad moment counts from the good moment on that follows it; one that no good moment followed in time counts from
+    the day after that time. Until then it is not told how it ends, and does not count.
+
+    Args:
+        days: a good moment on day t is soon after a bad one on day s if t - s is at most this.
+
+    Returns:
+        The history. Its levels are numbers such as ``2/5``, as those of `graded_share`: two of five. ``unknown`` for
+        customers whose beginnings the log does not show.
+
+    Raises:
+        EstimationError: a negative number of days.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [12]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 12}}, interactions=log, retention=who)
+        >>> past = cx.histories.made_good_share(3)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, '0/0'), (4, 10, '1/1'), (10, 12, '1/2')]
+    """
+    arguments(days=days)
+    if days < 0:
+        raise EstimationError(f"days must be at least 0, was {days}")
+
+    def updates(past: Past) -> list[Frame]:
+        x = past.moments.filter(nw.col("grade").is_in([BAD, GOOD]))
+        is_good = nw.when(nw.col("grade") == GOOD).then(nw.lit(1)).otherwise(nw.lit(0))
+        x = x.with_columns(good=is_good).with_columns(goods=past.along.sum("good"))
+        good, bad = x.filter(nw.col("good") == 1), x.filter(nw.col("good") == 0)
+        after = good.select("customer", goods=nw.col("goods") - 1, good_day="day", good_tick="tick")
+        pairs = bad.select("customer", "goods", "day").join(
+            after, on=["customer", "goods"], how="left"
+        )
+        is_soon = nw.col("good_day") - nw.col("day") <= days
+        soon = pairs.filter(is_soon)
+        never = pairs.filter(nw.col("good_day").is_null() | ~is_soon)
+        over = past.clock.on(nw.col("day") + (past.clock.lag + days + 1))
+        return [
+            soon.select("customer", tick="good_tick", n=nw.lit(1), hits=nw.lit(1)),
+            never.select("customer", tick=over, n=nw.lit(1)),
+        ]
+
+    return History(
+        name=f"made_good_share({days})",
+        levels=_LEVELS,
+        required_columns=("second", "grade"),
+        updates=updates,
+        fold={"n": "sum", "hits": "sum"},
+        code=_level,
+        grades=(BAD, GOOD),
     )
 
 

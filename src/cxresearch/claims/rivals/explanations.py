@@ -50,6 +50,7 @@ _ONE_PROBLEM = (
     f"Fewer than {MIN_REPEATERS} customers had two problems: how theirs are treated cannot be distinguished from how "
     "this one was."
 )
+_EQUAL_MADE_GOOD = "the shares of such moments, and of those made good, so far held equal"
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
 
 
@@ -305,12 +306,13 @@ class Temperament(RivalExplanation):
             return
         if not proneness_entries(case.claim, reading):
             return
-        if _is_about_treatment(case.claim):
+        if _asks_for(case.claim, "problem_share"):
             # the share of some days ago leaves out the very problem whose treatment is asked about
             yield self._analysis(_EQUAL_TREATMENT, reading, Variant(proneness=True))
             return
+        label = _EQUAL_MADE_GOOD if _asks_for(case.claim, "made_good_share") else _EQUAL_SHARES
         for lead in (0, *leads[-1:]):
-            yield self._analysis(_EQUAL_SHARES, reading, Variant(lead=lead, proneness=True))
+            yield self._analysis(label, reading, Variant(lead=lead, proneness=True))
         recent = recent_reading(case.claim, reading, RECENT_DAYS)
         if recent and not case.facts.lead_days:
             label = f"{_EQUAL_SHARES}, within {RECENT_DAYS} days of such a moment"
@@ -324,7 +326,7 @@ class Temperament(RivalExplanation):
         Where hardly anybody has had two problems, how a customer's problems are treated is how this one was: then it is
         shown that nothing tells the two apart, and required of nobody.
         """
-        if entry.status == "required" and _is_about_treatment(case.claim):
+        if entry.status == "required" and _asks_for(case.claim, "problem_share"):
             if any(row.code == "no_repeaters" for row in rows):
                 return "shown", _ONE_PROBLEM
         elif entry.status == "required" and case.facts.has_measured_grades:
@@ -545,9 +547,9 @@ def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:
     )
 
 
-def _is_about_treatment(claim: Claim) -> bool:
-    """Whether a claim asks how the company treats a problem, which has nothing to do with who grades how."""
-    return any(entry.get("use") == "problem_share" for entry in claim.proneness)
+def _asks_for(claim: Claim, share: str) -> bool:
+    """Whether a claim names such a share as what customers may be prone to, or are treated to: a history."""
+    return any(entry.get("use") == share for entry in claim.proneness)
 
 
 def _holds_contacts_equal(reading: AnyReading) -> bool:
