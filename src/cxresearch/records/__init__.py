@@ -19,4 +19,5 @@
     customer_table      of a shop's customers           digest         what was known until a day
     nearby              few records, in memory          regrade        the same contacts, graded otherwise
     fingerprint         of the data                         number_columns the columns of scores
+    damaged             Parquet files with flipped bytes
 """

@@ -20,6 +20,7 @@ import polars as pl
 from msgspec import structs
 
 from cxresearch.errors import SourceError, nearest
+from cxresearch.records.damaged import check_decodes
 from cxresearch.records.encodings import find_encoding, to_utf8
 from cxresearch.records.numbers_in_text import numbers_of, read_text_table
 from cxresearch.records.unpack import FREE, MOST, RATIO, inner_name, packed_suffix, unpack
@@ -124,6 +125,8 @@ class FileReader:
             self._note(f"unpacked from {suffix}", packed.count(suffix), "")
         self._check_keys(str(kind))
         if kind == "parquet":
+            for file in files:
+                check_decodes(file)
             return [str(f) for f in files], None
         if kind == "workbook":
             table = self._together([self._workbook(f) for f in files]).lazy()
