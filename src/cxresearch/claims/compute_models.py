@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import polars as pl
 from msgspec import structs
 
 from cxresearch.claims.adjusted_model import (
@@ -246,10 +245,9 @@ def _levels_with_events(
         for t in terms
         if features(t) == (t,) and t not in subjects and sum(t in features(u) for u in terms) == 1
     ]
-    events = table.flows.filter(pl.col(event) > 0)
     result = {}
     for name in held:
-        kept = events[name].unique().sort()
+        kept = table.positions_with_events(name, event)
         if len(kept) < len(table.positions(name)):
             result[name] = [table.feature(name).levels[i] for i in kept]
     return result

@@ -54,14 +54,15 @@ def count_flows(
     """`Engine.flows` of a frame in memory, by one sort; None where 63 bits do not hold a row.
 
     A row is one integer when it begins and one when it ends: the columns and the time, and in the lowest bits what
-    happens.
+    happens. Rows lie in the order of customers and time, and so do the integers, nearly: a merge sort takes a fifth of
+    the time.
     """
     pack = _packing(frame, columns)
     bits = (len(causes) + _CHANGED).bit_length()
     if pack is None or sum(pack.bits) + bits > 63:
         return None
     keys = _moves(frame, pack, bits)
-    keys.sort()
+    keys.sort(kind="stable")
     flow = keys.astype(np.int8) & ((1 << bits) - 1)
     keys >>= bits
     starts = runs(keys)

@@ -53,9 +53,9 @@ def clusters_of(table: RiskTable, causes: Sequence[str]) -> Clusters:
         NotTestable: all events are those of one cluster.
     """
     events = sum((table.events(c) for c in causes), 0)
-    happened = pl.any_horizontal(pl.col(*causes) > 0)
-    with_event = table.flows.filter(happened)["group"].n_unique()
-    return counted_clusters(table.population, with_event, events)
+    happened = np.logical_or.reduce([table.flows[c].to_numpy() > 0 for c in causes])
+    with_event = table.flows["group"].to_numpy()[happened]
+    return counted_clusters(table.population, len(np.unique(with_event)), events)
 
 
 def counted_clusters(population: pl.DataFrame, with_event: int, events: int) -> Clusters:

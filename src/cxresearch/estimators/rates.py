@@ -45,22 +45,18 @@ def expected_events(
     levels, flows = table.feature(feature).levels, table.flows
     if table.events(cause) == 0:
         raise EstimationError(f"the table has no events of the cause {cause!r}")
-    first, last = (
-        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
-    )
+    time = flows["time"].to_numpy().astype(np.int64)
+    first, last = int(time.min()), int(time.max())
     stratum = np.zeros(flows.height, dtype=np.int64)
     for name in strata:
         stratum = stratum * len(table.feature(name).levels) + flows[name].to_numpy()
     shape = (int(stratum.max()) + 1, last - first + 1, len(levels))
-    place = (stratum * shape[1] + flows["time"].to_numpy() - first) * shape[2] + flows[
-        feature
-    ].to_numpy()
+    place = (stratum * shape[1] + time - first) * shape[2] + flows[feature].to_numpy()
 
     def counted(places: NDArray[np.int64], n: NDArray[Any]) -> NDArray[np.float64]:
         return np.bincount(places, n, minlength=prod(shape)).astype(np.float64).reshape(shape)
 
-    moved = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series()
-    net = counted(place, moved.to_numpy())
+    net = counted(place, flows["entered"].to_numpy().astype(np.int64) - flows["left"].to_numpy())
     left = flows[cause].to_numpy()
     happened = np.flatnonzero(left)
     events = counted(place[happened], left[happened])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array
 
 Array = NDArray[np.float64]
 Matrix = Any  # an array or, with many patterns, a SciPy sparse one: most patterns are empty most of the time
@@ -157,24 +157,10 @@ def _scatter(shape: tuple[int, int], rows: Ints, patterns: Ints, counts: Ints) -
 
 def _sparse(shape: tuple[int, int], rows: Ints, columns: Ints, counts: Ints) -> Matrix:
     used = np.flatnonzero((rows >= 0) & (counts != 0))
-    n = counts[used].astype(np.int64)
-    place = rows[used].astype(np.int64) * shape[1] + columns[used]
-    least, most = int(n.min(initial=0)), int(n.max(initial=0))
-    bits = (most - least).bit_length()
-    if (shape[0] * shape[1]).bit_length() + bits > 62:
-        return csr_array((n.astype(np.float64), np.divmod(place, shape[1])), shape=shape)
-    # the count in the lowest bits: one sort of integers puts those of one place side by side
-    place = (place << bits) + (n - least)
-    place.sort()
-    n = (place & ((1 << bits) - 1)) + least
-    place >>= bits
-    begins = np.flatnonzero(np.concatenate([[len(place) > 0], place[1:] != place[:-1]]))
-    summed = np.add.reduceat(n, begins) if len(begins) else n
-    row, column = np.divmod(place[begins], shape[1])
-    until = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    kind = np.int32 if max(shape[1], len(row)) < 2**31 else np.int64
-    values = (summed.astype(np.float64), column.astype(kind), until.astype(kind))
-    return csr_array(values, shape=shape)
+    places = (rows[used].astype(np.int64), columns[used].astype(np.int64))
+    result = coo_array((counts[used].astype(np.float64), places), shape=shape).tocsr()
+    result.eliminate_zeros()
+    return result
 
 
 def _dense_sum(shape: tuple[int, int], rows: Ints, columns: Ints, counts: Ints) -> Array:

@@ -121,6 +121,16 @@ class RiskTable(Result):
         """
         return np.flatnonzero(self._counted_levels(name))
 
+    def positions_with_events(self, name: str, cause: str) -> NDArray[np.intp]:
+        """The positions of the levels of a feature at which somebody left for a cause.
+
+        Raises:
+            UnknownInTableError: there is no such feature or cause.
+        """
+        happened = self.flows[self._cause(cause)].to_numpy() > 0
+        levels = len(self.feature(name).levels)
+        return np.flatnonzero(np.bincount(self.flows[name].to_numpy()[happened], minlength=levels))
+
     def ends(self, name: str) -> dict[str, int]:
         """How many left or were last seen at each level of a feature that has rows.
 
