@@ -2,14 +2,16 @@
 
 Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
 docs/calibration.md. Seeds are fixed: replicate i of the world with number n has seed 1,000,000 n + i. Finished
-replicates are kept in --work, so a run that was stopped goes on where it was. With --new, --world or --claim only those
-are tried; the others stay as calibration.csv has them.
+replicates are appended to benchmarks/calibration_replicates.csv, which is committed, so that a run goes on where it
+was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); with
+--rules N those by older ones are tried again. With --new, --world or --claim only those are tried; the others stay as
+calibration.csv has them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import csv
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +29,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.claims.evaluate import evaluate
+from cxresearch.claims.kept_trials import TRIALS
 from cxresearch.worlds import KNOWN, known_world, simulate
 
 HERE = Path(__file__).parent
@@ -35,6 +38,19 @@ COUNTS = tuple(v.replace(" ", "_") for v in VERDICTS)
 BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
 EMPTY = {"world": pl.String, "claim": pl.String, "value": pl.Float64}
 LARGE = 100_000
+REPLICATES = HERE / "calibration_replicates.csv"
+COLUMNS = {
+    "world": pl.String,
+    "seed": pl.Int64,
+    "claim": pl.String,
+    "verdict": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "se": pl.Float64,
+    "customers": pl.Int64,
+    "rules": pl.Int64,
+}
 # effects of days: only where nobody decides longer ahead can they be told from a decision
 LEADS: dict[str, tuple[int, ...]] = {"fresh": ()}
 
@@ -69,16 +85,25 @@ def seeds(world: str, replicates: int) -> list[int]:
     return [1_000_000 * KNOWN[world].number + i for i in range(replicates)]
 
 
+def kept_replicates(path: Path, customers: int, rules: int) -> list[dict[str, object]]:
+    """What has been tried so far with so many customers, by the rules of that number or later ones."""
+    if not path.exists():
+        return []
+    rows = pl.read_csv(path, schema=COLUMNS)
+    rows = rows.filter(pl.col("rules") >= rules, customers=customers)
+    return rows.unique(["world", "seed", "claim"], keep="last", maintain_order=True).to_dicts()
+
+
 def replicated(
     pairs: list[tuple[str, str]],
     replicates: int,
     customers: int,
     workers: int,
+    done: list[dict[str, object]],
     kept: Path,
     first: int = 0,
 ) -> Iterator[dict[str, object]]:
-    """All replicates of these claims in these worlds, those in `kept` as they were."""
-    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    """All replicates of these claims in these worlds, those that are done as they were; new ones go to `kept`."""
     known = {(r["world"], r["seed"], r["claim"]) for r in done}
     wanted = {(w, s + first, c) for w, c in pairs for s in seeds(w, replicates)}
     yield from (r for r in done if (r["world"], r["seed"], r["claim"]) in wanted)
@@ -86,15 +111,21 @@ def replicated(
     # in turn over the worlds, so that a run cut short has as many of each
     for world, seed, claim in sorted(wanted - known, key=lambda job: (job[1] % 1_000_000, job)):
         jobs.setdefault((world, seed), []).append(claim)
+    is_new = not kept.exists()
     # a forked process would wait for ever for the threads of the frames library
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        kept.open("a") as out,
+        kept.open("a", newline="", encoding="utf-8") as out,
     ):
+        writer = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+        if is_new:
+            writer.writeheader()
         futures = [pool.submit(tried, w, claims, customers, s) for (w, s), claims in jobs.items()]
         for i, future in enumerate(futures, 1):
             rows = future.result()
-            out.write("".join(json.dumps(r) + "\n" for r in rows))
+            for row in rows:
+                short = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+                writer.writerow({**short, "customers": customers, "rules": TRIALS})
             out.flush()
             if i % 50 == 0:
                 print(f"{i} of {len(jobs)}", flush=True)
@@ -248,7 +279,7 @@ def main() -> None:
         "--limits", type=int, default=0, help="large runs to find the true values by"
     )
     parser.add_argument(
-        "--work", type=Path, default=HERE / "work", help="where finished replicates are kept"
+        "--rules", type=int, default=0, help="the oldest rules by which replicates still count"
     )
     given = parser.parse_args()
     written = HERE / "calibration.csv"
@@ -266,15 +297,16 @@ def main() -> None:
         and truth.claim in (given.claim or [truth.claim])
         and (known.name, truth.claim) not in there
     ]
-    given.work.mkdir(parents=True, exist_ok=True)
-    kept = given.work / f"{given.customers}.jsonl"
-    rows = list(replicated(pairs, given.replicates, given.customers, given.workers, kept))
-    kept = given.work / f"{LARGE}.jsonl"
-    large = list(replicated(pairs, given.limits, LARGE, given.workers, kept, first=500_000))
-    tries, truths = (
-        pl.DataFrame(r, infer_schema_length=None) if r else pl.DataFrame(schema=EMPTY)
-        for r in (rows, large)
-    )
+
+    def all_of(replicates: int, customers: int, first: int = 0) -> pl.DataFrame:
+        done = kept_replicates(REPLICATES, customers, given.rules)
+        rows = list(
+            replicated(pairs, replicates, customers, given.workers, done, REPLICATES, first)
+        )
+        return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=EMPTY)
+
+    tries = all_of(given.replicates, given.customers)
+    truths = all_of(given.limits, LARGE, first=500_000)
     result = table(tries, truths, before)
     result.write_csv(written, float_precision=4)
     (HERE.parent / "docs" / "calibration.md").write_text(

@@ -64,7 +64,7 @@ def test_a_segment_is_as_a_study_of_its_customers(made):
         table.flows.group_by(keys).agg(pl.col("entered", "left", *table.causes).sum()).sort(keys)
         .equals(alone.flows.group_by(keys).agg(pl.col("entered", "left", *table.causes).sum()).sort(keys))
     )  # fmt: skip
-    assert part.contacts.customers() <= sizes[level]
+    assert part.log.customers() <= sizes[level]
     assert part.audit is records.audit
 
 

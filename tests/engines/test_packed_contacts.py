@@ -57,7 +57,7 @@ def test_every_way_gives_the_same(made, monkeypatch, module, name, value):
 
 
 def test_contacts_of_other_grades_are_left_out(made):
-    contacts = read_records(made.study()).contacts
+    contacts = read_records(made.study()).log
     every, bad = (contacts.frame(g).to_native() for g in (None, [0]))
     assert bad.equals(every.filter(pl.col("grade") == 0))
     assert 0 < bad.height < every.height
@@ -112,8 +112,8 @@ def test_the_busiest_customer_is_the_same_in_parts_and_as_a_whole(monkeypatch):
     study = cx.study_from(
         {"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=people
     )
-    lazy = cx.read_records(study, "polars-lazy").contacts.busiest()
+    lazy = cx.read_records(study, "polars-lazy").log.busiest()
     assert lazy[1] == 5
     for part in (1, 2, 3, 100):
         monkeypatch.setattr(packed_contacts, "PART", part)
-        assert cx.read_records(study).contacts.busiest() == lazy
+        assert cx.read_records(study).log.busiest() == lazy

@@ -169,7 +169,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
         "grade",
     )
     one = records("polars")
-    assert one.contacts.rest is None
+    assert one.log.rest is None
     wide = {
         "customer": (0, 1),
         "day": (0, 2**30),
@@ -185,7 +185,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
     monkeypatch.setattr("cxresearch.engines.polars.packing_of_two_for_bounds", _halves)
     monkeypatch.setattr(packed_contacts, "PART", 1)
     two = records("polars")
-    assert two.contacts.rest is not None
+    assert two.log.rest is not None
     assert rows(two, two.moments, *columns) == rows(one, one.moments, *columns)
     for grades in (None, (0, 1)):
         parts = [part() for part in two.parts(grades)]
@@ -194,8 +194,8 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
             r for r in rows(one, one.moments, *columns) if not grades or r[-1] in grades
         )
         assert sum(part.dated_events.shape[0] for part in parts) == one.dated_events.shape[0]
-    assert two.contacts.tally(("grade", "both", "leaving")).equals(
-        one.contacts.tally(("grade", "both", "leaving"))
+    assert two.log.tally(("grade", "both", "leaving")).equals(
+        one.log.tally(("grade", "both", "leaving"))
     )
 
 

@@ -555,7 +555,7 @@ def test_scores_that_are_all_missing_are_unknown(tmp_path, nothing):
     )
     assert [g for *_, g in moments(made)] == [3, 3, 3]
     for name in ENGINES:
-        assert records_on(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
+        assert records_on(made, name).log.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
         assert {"score", "respect"} <= columns_of(made, name)
     (tmp_path / "log.csv").write_text(
         f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8"
@@ -761,7 +761,7 @@ def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
     for name in ENGINES:
         records = records_on(made, name)
         assert (records.names["agent"], records.levels["segment"]) == (("Ann",), ("x",))
-        assert records.contacts.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
+        assert records.log.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
 
 
 @pytest.mark.parametrize(

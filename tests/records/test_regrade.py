@@ -18,7 +18,7 @@ def contracts():
 
 
 def rows(records):
-    result = records.engine.collect(records.contacts.frame())
+    result = records.engine.collect(records.moments)
     return result.select(sorted(result.columns)).cast(int).sort(sorted(result.columns))
 
 

@@ -160,9 +160,9 @@ def part(read, households):
     def theirs(frame):
         return frame.join(customers.select("customer"), on="customer", how="semi")
 
-    contacts = Whole(theirs(read.contacts.frame(None)), read.engine)
+    contacts = Whole(theirs(read.log.frame(None)), read.engine)
     events = theirs(read.dated_events)
-    return replace(read, customers=customers, contacts=contacts, dated_events=events)
+    return replace(read, customers=customers, log=contacts, dated_events=events)
 
 
 def test_tables_of_parts_add_up():

@@ -59,7 +59,7 @@ def _digest_part(records: Records, day: int) -> int:
         follow_up = engine.collect(people.select("customer", *_PERSON))
     else:
         follow_up = engine.collect(people.select("customer"))
-    contacts = records.contacts.frame().filter(nw.col("day") <= day)
+    contacts = records.moments.filter(nw.col("day") <= day)
     rows = engine.collect(contacts.select("customer", *_CONTACT))
     who, whose = np.unique(rows["customer"].to_numpy(), return_inverse=True)
     sums = np.zeros(len(who), np.uint64)

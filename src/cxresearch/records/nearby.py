@@ -37,7 +37,7 @@ def bring_near(records: Records, most: int = MOST_NEARBY) -> Records:
     return replace(
         records,
         engine=near,
-        contacts=Whole(moments, near),
+        log=Whole(moments, near),
         dated_events=take(records.dated_events),
         customers=take(records.customers),
         spells=None if records.spells is None else take(records.spells),

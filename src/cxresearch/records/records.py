@@ -98,7 +98,7 @@ class Records:
     Attributes:
         study: what they were made from.
         engine: where the frames live.
-        contacts: customer (code), day, second, grade (position in `GRADES`); 0 or 1: `both`, whether the rules call
+        log: customer (code), day, second, grade (position in `GRADES`); 0 or 1: `both`, whether the rules call
             it bad and good at once, and `leaving`, whether it is of the day on which the customer left; and the
             attributes that were asked for (see `cxresearch.records.contact_attributes`).
         dated_events: see `cxresearch.records.dated_events`.
@@ -132,7 +132,7 @@ class Records:
 
     study: Study
     engine: Engine
-    contacts: ContactLog
+    log: ContactLog
     dated_events: Frame
     customers: Frame
     window: Window
@@ -152,7 +152,7 @@ class Records:
     @property
     def moments(self) -> Frame:
         """All moments, that is contacts that count, in one frame."""
-        return self.contacts.frame()
+        return self.log.frame()
 
     @property
     def fixed(self) -> tuple[str, ...]:
@@ -175,13 +175,13 @@ class Records:
                 spells = spells.join(customers.select("customer"), on="customer", how="semi")
             return replace(
                 self,
-                contacts=Whole(moments, self.engine),
+                log=Whole(moments, self.engine),
                 dated_events=dated_events,
                 customers=customers,
                 spells=spells,
             )
 
-        return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
+        return tuple(partial(made, part) for part in self.log.parts(self.customers, grades))
 
     def _repr_html_(self) -> str:
         facts = {f.name: str(f.value) for f in self.audit.facts}
@@ -340,7 +340,7 @@ def _read(
     return Records(
         study=study,
         engine=engine,
-        contacts=contacts,
+        log=contacts,
         dated_events=happened,
         customers=customers,
         window=window,
@@ -515,7 +515,7 @@ def _activity(
     return Records(
         study=study,
         engine=engine,
-        contacts=contacts,
+        log=contacts,
         dated_events=happened,
         customers=customers,
         window=window,

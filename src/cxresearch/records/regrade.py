@@ -54,7 +54,7 @@ class GradableRecords:
             self.own.audit, facts=_exchanged(self.own.audit.facts, facts), graded_by=how
         )
         audit = with_fingerprint(audit, engine, contacts, self.own.customers)
-        return replace(self.own, study=study, contacts=contacts, audit=audit)
+        return replace(self.own, study=study, log=contacts, audit=audit)
 
     def _joined(self, graded: Frame) -> Whole:
         """The contacts with the grades of their rows."""
@@ -101,9 +101,9 @@ def read_gradable(
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         source, _, _ = opened(study, read.engine, "interactions", numbered=False)
         rows = read.engine.keep(source)
-    contacts = read.engine.keep(read.contacts.frame())
+    contacts = read.engine.keep(read.moments)
     columns = [c for c in contacts.collect_schema().names() if c != "row"]
-    own = replace(read, contacts=_whole(contacts.select(*columns), read.engine))
+    own = replace(read, log=_whole(contacts.select(*columns), read.engine))
     return GradableRecords(own=own, contacts=contacts, rows=rows)
 
 

@@ -86,8 +86,8 @@ def restrict_to_log(records: Records) -> Records:
     """
     if not records.study.has_active_table:
         return records
-    contacts = _OfLog(records.contacts, records.customers, records.engine)
-    return replace(records, contacts=contacts)
+    contacts = _OfLog(records.log, records.customers, records.engine)
+    return replace(records, log=contacts)
 
 
 def restrict(records: Records, by: str, level: str) -> Records:
@@ -114,7 +114,7 @@ def restrict(records: Records, by: str, level: str) -> Records:
         available -= {"household"}
     return replace(
         records,
-        contacts=_Restricted(records.contacts, customers, engine),
+        log=_Restricted(records.log, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
         spells=spells,
@@ -143,7 +143,7 @@ def restrict_days(records: Records, first: int, last: int) -> Records:
         raise ArgumentError("first", first, "a day on which customers are under observation")
     return replace(
         records,
-        contacts=_Restricted(records.contacts, customers, engine),
+        log=_Restricted(records.log, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
         spells=spells,

@@ -243,7 +243,7 @@ def timeline(
     """What episodes of these records on one clock are made of; if of few histories, say so."""
     grades = None if histories is None else grades_of(histories, clock)
     return Timeline(
-        records.contacts.frame(grades),
+        records.log.frame(grades),
         records.customers,
         clock,
         records.engine,
