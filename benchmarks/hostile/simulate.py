@@ -559,7 +559,7 @@ def write(simulated: Simulated, folder: Path, name: str, *, with_moment_keys: bo
     day = np.datetime64(FIRST_DAY.isoformat(), "D")
     has_end = s.cause > 0
     ends = (day + s.end.astype("timedelta64[D]")).astype("datetime64[D]")
-    ends[~has_end] = np.datetime64("NaT")
+    ends[~has_end] = np.datetime64("NaT", "D")
     is_shared = s.company.household > 1
     households = {"household": np.char.mod("H%06d", s.household)} if is_shared else {}
     pl.DataFrame(

@@ -193,7 +193,7 @@ def test_another_version_of_a_library_is_not_read(after, reads, monkeypatch, nam
 
 
 # the number of the format, and the digest of what is stored of the company below in this format
-STORED = (9, "bd26814544010d60")
+STORED = (9, "e03076969525877c")
 
 
 def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):
@@ -218,7 +218,8 @@ def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):
             stored.append((path.name, json.dumps(content, sort_keys=True)))
         elif path.suffix == ".parquet":
             frame = pl.read_parquet(path)
-            stored.append((path.name, str(frame.schema), repr(frame.rows())))
+            kinds = str(dict(frame.schema))  # a schema itself is written otherwise by Python 3.12
+            stored.append((path.name, kinds, repr(frame.rows())))
     text = repr(stored)
     assert "reading.json" in text
     assert all(f"-{part}.parquet" in text for part in ("flows", "spans", "counts"))
