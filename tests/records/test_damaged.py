@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from cxresearch.records.damaged import check_decodes
 
 FRAME = pl.DataFrame(

@@ -269,7 +269,8 @@ BROKEN = {
     "table.ods": (b"PK", "is not a kind of file that can be read: name one ending in .parquet"),
     "s3://bucket/x.parquet": (None, "is an address; only files are read"),
     "nul\0.csv": (None, "no file"),
-    "**x/a*.csv": (None, "cannot be looked up"),
+    # from Python 3.13 on it is a pattern like another
+    "**x/a*.csv": (None, "no file" if sys.version_info >= (3, 13) else "cannot be looked up"),
     "empty.csv/x.csv": (b"", "no file"),
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from benchmarks.calibration import REPLICATES, kept_replicates, seldom_decided
 from scipy import stats
 
 from cxresearch.claims.catalogue_loader import catalogue
@@ -266,29 +267,31 @@ def test_verdicts_are_seldom_wrong_and_clear_truths_are_found(verdicts):
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8
 
 
-# tried 160 to 400 times in the worlds that are for them; the other claims a few times so far
-OFTEN = (
-    *(
-        "bad-moments-drive-away",
-        "good-moments-build",
-        "neutral-threat",
-        "three-strikes",
-        "one-strike",
-        "judgment-day",
-    ),
-)
-
-
 def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
     table = pl.read_csv(ROOT / "benchmarks" / "calibration.csv")
     wanted = {(k.name, t.claim, t.place, t.clear) for k in KNOWN.values() for t in k.truths}
     assert set(table.select("world", "claim", "truth", "clear").iter_rows()) == wanted
     assert table["replicates"].min() >= 10
-    assert (table.filter(pl.col("claim").is_in(OFTEN))["replicates"] >= 160).sum() == 27
     assert table["within_bar"].all()
-    # one of its requirements is an 80% interval that must include 1, which fails one time in five
-    is_bounded = (pl.col("world") == "fresh") & (pl.col("claim") == "thirty-days")
-    assert table.filter("clear", ~is_bounded)["decided_rightly"].min() >= 0.8
-    [bounded] = table.filter(is_bounded).iter_rows(named=True)
-    decided = round(bounded["decided_rightly"] * bounded["replicates"])
-    assert stats.binom.cdf(decided, bounded["replicates"], 0.8) >= 0.01
+    # what the rivals leave undecided too often with 4,000 customers: the page names it
+    assert [told.split(" (")[0] for told in seldom_decided(table)] == [
+        "neutral-threat in dull",
+        "no-news in forgotten",
+    ]
+
+
+def test_the_table_of_the_calibration_counts_its_replicates():
+    table = pl.read_csv(ROOT / "benchmarks" / "calibration.csv")
+    done = pl.DataFrame(kept_replicates(REPLICATES, 4_000, 0))
+    numbers = {k.name: k.number for k in KNOWN.values()}
+    assert all(
+        seed // 1_000_000 == numbers[world]
+        for world, seed in done.select("world", "seed").iter_rows()
+    )
+    counted = done.group_by("world", "claim").agg(
+        n=pl.len(), contradicted=(pl.col("verdict") == "contradicted").sum()
+    )
+    both = table.join(counted, on=["world", "claim"], suffix="_counted")
+    assert both.height == table.height
+    assert (both["n"] == both["replicates"]).all()
+    assert (both["contradicted_counted"] == both["contradicted"]).all()

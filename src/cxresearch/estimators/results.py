@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def basis_text(errors: str, df: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate(Result):
+class Estimate(Result):  # noqa: PLW1641 - hashed by its fields, as it is frozen
     """A number with its interval.
 
     Attributes:
@@ -95,6 +95,13 @@ class Estimate(Result):
     errors: str = "model"
     size: float = float("nan")
     r: float = float("nan")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is the same; what is NaN in both is."""
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return all(a == b or (a != a and b != b) for a, b in pairs)  # noqa: PLR0124 - NaN alone is not itself
 
     @property
     def interval(self) -> str:

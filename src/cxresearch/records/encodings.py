@@ -91,6 +91,8 @@ def to_utf8(path: Path, encoding: str, folder: Path, label: str) -> Path:
                 text = decoder.decode(piece, is_last)
                 is_turned = lines == 0 and text.startswith(_TURNED_MARK)
             except UnicodeDecodeError as e:
+                if "BOM" in e.reason:  # from Python 3.13 on
+                    raise _no_mark(label, encoding) from None
                 line = lines + e.object[: e.start].count(b"\n") + 1
                 raise SourceError(
                     f"{label} is not text in {encoding} (byte 0x{e.object[e.start]:02x} near line {line:,}): "
@@ -101,13 +103,17 @@ def to_utf8(path: Path, encoding: str, folder: Path, label: str) -> Path:
             ):  # UTF-16 and UTF-32 need a mark, or a name that holds which end comes first
                 is_turned = True
             if is_turned:
-                raise SourceError(
-                    f"{label} is not text in {encoding}, going by its first bytes: leave encoding out, and it is "
-                    'found, or name another, as in encoding = "utf-16-be"'
-                )
+                raise _no_mark(label, encoding)
             lines += text.count("\n")
             to.write(text.encode("utf-8", "replace"))
     return target
+
+
+def _no_mark(label: str, encoding: str) -> SourceError:
+    return SourceError(
+        f"{label} is not text in {encoding}, going by its first bytes: leave encoding out, and it is found, or name "
+        'another, as in encoding = "utf-16-be"'
+    )
 
 
 def _pieces(path: Path) -> Iterator[tuple[bytes, bool]]:
