@@ -264,8 +264,8 @@ PAGE = """\
 
 Each world is a synthetic company whose truth is known; it was simulated several times with {customers:,} customers,
 and the claims it is for were tried on every one, with all rivals; the table says how often. Few times show gross errors
-only: of 10 verdicts, none wrong means less than 31% with 95% confidence. Of all {verdicts:,} together {wrong} were wrong
-({pooled}). `make calibrate` makes this page again, from the same seeds;
+only: of 10 verdicts, none wrong means less than 31% with 95% confidence. Of all {verdicts:,} together {wrong} were
+wrong ({pooled}). `make calibrate` makes this page again, from the same seeds;
 each verdict is in [benchmarks/calibration_replicates.csv](../benchmarks/calibration_replicates.csv).
 
 A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
