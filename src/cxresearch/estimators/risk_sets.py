@@ -157,7 +157,8 @@ def _scatter(shape: tuple[int, int], rows: Ints, patterns: Ints, counts: Ints) -
 
 def _sparse(shape: tuple[int, int], rows: Ints, columns: Ints, counts: Ints) -> Matrix:
     used = np.flatnonzero((rows >= 0) & (counts != 0))
-    places = (rows[used].astype(np.int64), columns[used].astype(np.int64))
+    kind = np.int32 if max(*shape, len(used)) < 2**31 else np.int64
+    places = (rows[used].astype(kind), columns[used].astype(kind))
     result = coo_array((counts[used].astype(np.float64), places), shape=shape).tocsr()
     result.eliminate_zeros()
     return result
