@@ -2,10 +2,10 @@
 
 Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
 docs/calibration.md. Seeds are fixed: replicate i of the world with number n has seed 1,000,000 n + i. Finished
-replicates are appended to benchmarks/calibration_replicates.csv, which is committed, so that a run goes on where it
-was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); with
---rules N those by older ones are tried again. With --new, --world or --claim only those are tried; the others stay as
-calibration.csv has them.
+replicates are appended to benchmarks/calibration_replicates.csv, which is committed, so that a run goes on where it was,
+on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); those by older
+ones than --rules, today's by default, are tried again. With --new, --world or --claim only those
+are tried; the others stay as calibration.csv has them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,11 @@ def kept_replicates(path: Path, customers: int, rules: int) -> list[dict[str, ob
     """What has been tried so far with so many customers, by the rules of that number or later ones."""
     if not path.exists():
         return []
-    rows = pl.read_csv(path, schema=COLUMNS)
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]  # the last line may be cut
+    if not whole:
+        return []
+    rows = pl.read_csv(whole, schema=COLUMNS)
     rows = rows.filter(pl.col("rules") >= rules, customers=customers)
     return rows.unique(["world", "seed", "claim"], keep="last", maintain_order=True).to_dicts()
 
@@ -111,7 +115,9 @@ def replicated(
     # in turn over the worlds, so that a run cut short has as many of each
     for world, seed, claim in sorted(wanted - known, key=lambda job: (job[1] % 1_000_000, job)):
         jobs.setdefault((world, seed), []).append(claim)
-    is_new = not kept.exists()
+    whole = kept.read_bytes() if kept.exists() else b""
+    kept.write_bytes(whole[: whole.rfind(b"\n") + 1])  # without a line that a kill has cut
+    is_new = kept.stat().st_size == 0
     # a forked process would wait for ever for the threads of the frames library
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
@@ -304,7 +310,7 @@ def main() -> None:
         "--limits", type=int, default=0, help="large runs to find the true values by"
     )
     parser.add_argument(
-        "--rules", type=int, default=0, help="the oldest rules by which replicates still count"
+        "--rules", type=int, default=TRIALS, help="the oldest rules by which replicates count"
     )
     given = parser.parse_args()
     written = HERE / "calibration.csv"

@@ -754,6 +754,14 @@ def test_a_short_effect_is_open_until_the_study_declares_its_lead():
     assert len(firm.declared) == 2
 
 
+def test_measured_grades_do_not_say_whose_bad_moments_are_made_good():
+    made = simulate(World(hr_bad=(1.0, 2.0, 2.0, 2.0), hr_flipped=0.35), 1_500, 3)
+    trial = evaluated(made.interactions, made.customers, "anger-to-appreciation", grades="measured")
+    temperament = next(r for r in trial.rivals if r.id == "temperament")
+    assert temperament.status in ("survived", "keeps it open")
+    assert all("those made good" in row.label for row in temperament.rows)
+
+
 @pytest.mark.slow
 def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
     """Two companies in one: in one, grades are worse and customers leave sooner, whatever happens."""

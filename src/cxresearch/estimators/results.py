@@ -63,7 +63,7 @@ def basis_text(errors: str, df: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate(Result):  # noqa: PLW1641 - hashed by its fields, as it is frozen
+class Estimate(Result):
     """A number with its interval.
 
     Attributes:
@@ -102,6 +102,10 @@ class Estimate(Result):  # noqa: PLW1641 - hashed by its fields, as it is frozen
             return NotImplemented
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return all(a == b or (a != a and b != b) for a, b in pairs)  # noqa: PLR0124 - NaN alone is not itself
+
+    def __hash__(self) -> int:
+        values = (getattr(self, f.name) for f in fields(self))
+        return hash(tuple(None if v != v else v for v in values))  # noqa: PLR0124
 
     @property
     def interval(self) -> str:

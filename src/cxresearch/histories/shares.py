@@ -182,8 +182,8 @@ def problem_share(treatment: str, quick_hours: int = 48) -> History:
 def made_good_share(days: int = 14) -> History:
     """How many of the bad moments so far were followed by a good one soon: whom the company makes it up to.
 
-    A bad moment counts from the good moment on that follows it; one that no good moment followed in time counts from
-    the day after that time. Until then it is not told how it ends, and does not count.
+    A bad moment counts from the good moment on that follows it; one that no good moment followed in time counts once
+    the day after that time is over. Until then it is not told how it ends, and does not count.
 
     Args:
         days: a good moment on day t is soon after a bad one on day s if t - s is at most this.

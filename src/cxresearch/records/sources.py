@@ -40,10 +40,6 @@ _ADVICE = (
         "it is not a whole Parquet file: write it again",
     ),
     (
-        "(?i)invalid page header|could not open parquet|corrupt|deserialize thrift",
-        "it is damaged: write it again",
-    ),
-    (
         "(?i)^(?!.*parquet).*invalid utf-?8",
         'save it as UTF-8, or say how it is encoded, as in encoding = "cp1252"',
     ),

@@ -329,7 +329,12 @@ class Temperament(RivalExplanation):
         if entry.status == "required" and _asks_for(case.claim, "problem_share"):
             if any(row.code == "no_repeaters" for row in rows):
                 return "shown", _ONE_PROBLEM
-        elif entry.status == "required" and case.facts.has_measured_grades:
+        # whom the company makes a bad moment good to has nothing to do with who grades
+        elif (
+            entry.status == "required"
+            and case.facts.has_measured_grades
+            and not _asks_for(case.claim, "made_good_share")
+        ):
             return self._dismissed(entry)
         return super().status(case, entry, rows, decided)
 
