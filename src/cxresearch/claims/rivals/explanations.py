@@ -326,15 +326,13 @@ class Temperament(RivalExplanation):
         Where hardly anybody has had two problems, how a customer's problems are treated is how this one was: then it is
         shown that nothing tells the two apart, and required of nobody.
         """
+        # whom the company makes a bad moment good to has nothing to do with who grades
+        is_about_grades = not _asks_for(case.claim, "made_good_share")
+        is_measured = is_about_grades and case.facts.has_measured_grades
         if entry.status == "required" and _asks_for(case.claim, "problem_share"):
             if any(row.code == "no_repeaters" for row in rows):
                 return "shown", _ONE_PROBLEM
-        # whom the company makes a bad moment good to has nothing to do with who grades
-        elif (
-            entry.status == "required"
-            and case.facts.has_measured_grades
-            and not _asks_for(case.claim, "made_good_share")
-        ):
+        elif entry.status == "required" and is_measured:
             return self._dismissed(entry)
         return super().status(case, entry, rows, decided)
 
