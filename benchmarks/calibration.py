@@ -3,9 +3,9 @@
 Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
 docs/calibration.md. Seeds are fixed: replicate i of the world with number n has seed 1,000,000 n + i. Finished
 replicates are appended to benchmarks/calibration_replicates.csv, which is committed, so that a run goes on where it
-was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); those by older
-ones than --rules, today's by default, are tried again. With --new, --world or --claim only those
-are tried; the others stay as calibration.csv has them.
+was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); those by
+older ones than --rules, today's by default, are tried again. With --new, --world or --claim only those are tried; the
+others stay as calibration.csv has them.
 """
 
 from __future__ import annotations

@@ -315,7 +315,7 @@ class Temperament(RivalExplanation):
             yield self._analysis(label, reading, Variant(lead=lead, proneness=True))
         recent = recent_reading(case.claim, reading, RECENT_DAYS)
         if recent and not case.facts.lead_days:
-            label = f"{_EQUAL_SHARES}, within {RECENT_DAYS} days of such a moment"
+            label = f"{label}, within {RECENT_DAYS} days of such a moment"
             yield self._analysis(label, recent, Variant(proneness=True, recent=RECENT_DAYS))
 
     def status(
