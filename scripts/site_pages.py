@@ -264,6 +264,9 @@ def gallery() -> Iterator[tuple[str, str]]:
 def picture(spec: dict[str, Any]) -> str:
     """A chart as a picture of its own, with its title, that is readable on light and on dark pages."""
     svg = renderer.still(spec, GALLERY_WIDTH)
+    # the renderer counts what it clips over all pictures of a process
+    numbers = {n: str(i) for i, n in enumerate(dict.fromkeys(re.findall(r"clip(\d+)", svg)))}
+    svg = re.sub(r"clip(\d+)", lambda m: f"clip{numbers[m[1]]}", svg)
     head, _, rest = svg.partition(">")
     return f"{head}>{DARK}{rest}\n"
 
