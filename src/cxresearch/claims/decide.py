@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cxresearch.estimators.distributions import normal_quantile
 from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
 from cxresearch.estimators.looks import half_width, p_at_every_look
@@ -271,16 +274,21 @@ def more_events(
 
 
 def holm(ps: list[float]) -> list[float]:
-    """Holm's adjusted p-values."""
-    return _adjusted(ps, "holm")
+    """Holm's adjusted p-values, as statsmodels' `multipletests` has them, which takes a second to import."""
+    p, order = np.sort(ps), np.argsort(ps)
+    adjusted = np.maximum.accumulate(p * np.arange(len(p), 0, -1))
+    return _in_place(adjusted, order)
 
 
 def benjamini_hochberg(ps: list[float]) -> list[float]:
-    """Benjamini and Hochberg's adjusted p-values."""
-    return _adjusted(ps, "fdr_bh")
+    """Benjamini and Hochberg's adjusted p-values; likewise."""
+    p, order = np.sort(ps), np.argsort(ps)
+    of_all = p / (np.arange(1, len(p) + 1) / len(p)) if len(p) else p
+    return _in_place(np.minimum.accumulate(of_all[::-1])[::-1], order)
 
 
-def _adjusted(ps: list[float], method: str) -> list[float]:
-    from statsmodels.stats.multitest import multipletests  # takes half a second to import
-
-    return [float(p) for p in multipletests(ps, method=method)[1]] if ps else []
+def _in_place(adjusted: NDArray[np.float64], order: NDArray[np.intp]) -> list[float]:
+    """Adjusted p-values, at most 1, in the order in which they were given."""
+    result = np.empty(len(adjusted))
+    result[order] = np.minimum(adjusted, 1.0)
+    return [float(p) for p in result]

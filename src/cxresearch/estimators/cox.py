@@ -46,8 +46,10 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
     S1, Q1 = s.risk[0][:, 1:], s.event[0][:, 1:]
     events = np.maximum(s.events[0], 1)[:, None]
     block = d.sets.block
-    # a customer loses, at each risk set, relative hazard times the distance from the mean of those at risk
+    # a customer loses, at each risk set, relative hazard times the distance from the mean of those at risk; the last
+    # row is of who comes after every event
     rate = run_back(np.column_stack([A, S1 * C[:, None] - Q1 * D[:, None]]), block)
+    of_none, of_terms = np.append(rate[:, 0], 0.0), np.vstack([rate[:, 1:], np.zeros(len(beta))])
     mean = (S1 * A[:, None] - Q1 * B[:, None]) / events
     back = np.column_stack([B, S1 * D[:, None] - Q1 * E[:, None]])
     flows = d.flows
@@ -56,9 +58,9 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
     def residuals_of(part: slice) -> Array:
         """The residuals of a batch of flows, as weights of patterns and of risk sets: most of them are shared."""
         pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
-        out = np.where(enter >= 0, flows.net[part], 0) * r[pattern]
-        enter = np.maximum(enter, 0)
-        of_pattern = -out * rate[enter, 0]
+        out = flows.net[part] * r[pattern]
+        of_pattern = -out * of_none[enter]
+        enter = np.where(enter >= 0, enter, len(rate))
         loglik = of_pattern.copy()
         left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
         n, row, hazard = flows.events[part][left], row[left], r[pattern[left]]
@@ -66,9 +68,12 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
         loglik[left] += n * (eta[pattern[left]] - L[row] / events[row, 0] + hazard * B[row])
         group = flows.place[part]
         score = _by_group(group, pattern, of_pattern, (flows.groups, len(d.x))) @ d.x
-        score += _by_group(group, enter, out, (flows.groups, len(rate))) @ rate[:, 1:]
+        score += _by_group(group, enter, out, (flows.groups, len(of_terms))) @ of_terms
         lost = n[:, None] * (mean[row] + hazard[:, None] * back[row, 1:])
-        np.subtract.at(score, group[left], lost)
+        leavers = _by_group(
+            group[left], np.arange(len(left)), np.ones(len(left)), (flows.groups, len(left))
+        )
+        score -= leavers @ lost
         return np.column_stack([score, np.bincount(group, loglik, minlength=flows.groups)])
 
     for start in range(0, len(flows.place), _BATCH):

@@ -19,6 +19,7 @@ from cxresearch.risk.table import Feature, RiskTable
 
 _COLLINEAR = 1e-8  # of a column's variance: what is left of it when those before it are taken out
 _CONSTANT = 1e-12  # of the sum of squares of a column: a variance below is rounding
+_MOST_CELLS = 8  # combinations that could occur to a flow, up to which each has a place
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
@@ -136,20 +137,23 @@ def _number_rows(laid: Layout, cause: str, *, every_time: bool) -> _Rows:
 def _place_flows(table: RiskTable, laid: Layout, cause: str, rows: _Rows) -> Flows:
     """The row at which each flow is first at risk, and that of its time."""
     flows, keys, key = laid.flows, rows.keys, rows.flow_keys
-    is_row = np.zeros(int(key.max()) + 2, key.dtype)
-    is_row[keys] = 1
-    upto = np.cumsum(is_row, dtype=key.dtype)  # rows at or before a key
-    following = upto[key]
-    in_stratum = keys[np.minimum(following, len(keys) - 1)] // rows.width == laid.stratum
+    block = keys // rows.width
+    is_row = np.zeros(laid.strata.height * rows.width, bool)
+    is_row[keys] = True
+    following = np.cumsum(is_row, dtype=key.dtype)  # of each key the first row after it
+    strata = np.repeat(np.arange(laid.strata.height, dtype=block.dtype), rows.width)
+    in_stratum = block[np.minimum(following, len(keys) - 1)] == strata
+    enter_row = np.where((following < len(keys)) & in_stratum, following, -1)
+    event_row = np.where(is_row, following - 1, -1)
     return Flows(
         place=places(table.population, flows["group"]),
         groups=table.groups,
-        enter_row=np.where((following < len(keys)) & in_stratum, following, -1),
-        event_row=np.where(is_row[key] == 1, upto[key] - 1, -1),
+        enter_row=enter_row[key],
+        event_row=event_row[key],
         pattern=laid.pattern,
-        net=flows.select(pl.col("entered").cast(pl.Int32) - pl.col("left")).to_series().to_numpy(),
+        net=flows["entered"].to_numpy().astype(np.int32) - flows["left"].to_numpy(),
         events=flows[cause].to_numpy(),
-        block=keys // rows.width,
+        block=block,
     )
 
 
@@ -317,15 +321,16 @@ def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataF
     key = np.zeros(flows.height, kind)
     for f in features:
         key = key * len(f.levels) + flows[f.name].to_numpy()
-    if prod(len(f.levels) for f in features) > 4 * len(key):  # far more could occur than do
+    if (most := prod(len(f.levels) for f in features)) > _MOST_CELLS * len(key):
         result, code = np.unique(key, return_inverse=True)
     else:
-        occurs = np.bincount(key)
-        result, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
+        occurs = np.zeros(most, bool)
+        occurs[key] = True
+        result, code = np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[key]
     levels: dict[str, NDArray[np.int64]] = {}
     for f in reversed(features):
         result, levels[f.name] = np.divmod(result, len(f.levels))
-    return code.astype(np.int64), pl.DataFrame({f.name: levels[f.name] for f in features})
+    return code, pl.DataFrame({f.name: levels[f.name] for f in features})
 
 
 def _columns(

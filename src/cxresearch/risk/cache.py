@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from importlib.metadata import version
 from io import BytesIO
@@ -159,26 +159,26 @@ class Cache:
                 part: pl.read_parquet(self._read(f"{name}-{part}.parquet"))
                 for part in msgspec.json.decode(facts)["parts"]
             }
-            fields = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
+            values = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
             kinds: dict[str, type[Table]] = {
                 "flows": RiskTable,
                 "spans": MatchedTable,
                 "counts": AgentTable,
                 "gaps": GapTable,
             }
-            made = _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            made = _made(next(kind for part, kind in kinds.items() if part in frames), values)
             return made if _has_its_columns(made) else None
         return None
 
     def keep_table(self, key: str, table: Table) -> None:
         """Keep a table."""
         name = _short(key)
-        fields = {f: getattr(table, f) for f in table.__dataclass_fields__}
-        frames = {k: v for k, v in fields.items() if isinstance(v, pl.DataFrame)}
+        values = {f.name: getattr(table, f.name) for f in fields(table) if f.init}
+        frames = {k: v for k, v in values.items() if isinstance(v, pl.DataFrame)}
         for part, frame in frames.items():
             self._write(f"{name}-{part}.parquet", frame)
         # what may be shown is said by the study that reads it again
-        plain = {k: v for k, v in fields.items() if k not in {*frames, "min_cell"}}
+        plain = {k: v for k, v in values.items() if k not in {*frames, "min_cell"}}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
 
     def read_result(self, name: str) -> bytes | None:
@@ -349,12 +349,12 @@ def _missing() -> Iterator[None]:
         yield
 
 
-def _made(kind: type[T], fields: dict[str, Any]) -> T:
+def _made(kind: type[T], values: dict[str, Any]) -> T:
     """A table from its fields; lists become the tuples and dataclasses that its annotations say."""
     hints = get_type_hints(kind)
     return kind(
         **{
             k: v if isinstance(v, pl.DataFrame) else msgspec.convert(v, hints[k])
-            for k, v in fields.items()
+            for k, v in values.items()
         }
     )

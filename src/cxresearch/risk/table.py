@@ -87,6 +87,9 @@ class RiskTable(Result):
     population: pl.DataFrame
     exclusions: tuple[Exclusion, ...] = ()
     min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
+    _positions: dict[str, NDArray[np.intp]] = field(
+        default_factory=dict, init=False, repr=False, metadata=DISPLAY_ONLY
+    )  # of levels with rows, as they are asked for again and again
 
     @property
     def customers(self) -> int:
@@ -119,7 +122,11 @@ class RiskTable(Result):
         Raises:
             UnknownInTableError: there is no such feature.
         """
-        return np.flatnonzero(self._counted_levels(name))
+        if name not in self._positions:
+            levels = len(self.feature(name).levels)
+            counted = np.bincount(self.flows[name].to_numpy(), minlength=levels)
+            self._positions[name] = np.flatnonzero(counted)
+        return self._positions[name]
 
     def positions_with_events(self, name: str, cause: str) -> NDArray[np.intp]:
         """The positions of the levels of a feature at which somebody left for a cause.
@@ -143,13 +150,10 @@ class RiskTable(Result):
         for cause in self.causes:
             n = self.flows[cause].to_numpy()
             happened = np.flatnonzero(n)
-            np.add.at(counts, codes[happened], n[happened].astype(np.int64))
+            # no sum of counts that fit into memory is beyond a float
+            ended = np.bincount(codes[happened], n[happened], minlength=len(levels))
+            counts += ended.astype(np.int64)
         return {levels[i]: int(counts[i]) for i in self.positions(name)}
-
-    def _counted_levels(self, name: str) -> NDArray[np.intp]:
-        """How many rows each level of a feature has."""
-        codes = self.flows[name].to_numpy()
-        return np.bincount(codes, minlength=len(self.feature(name).levels))
 
     def where(self, **levels: Sequence[str]) -> RiskTable:
         """The time spent in these levels; leaving for another level is leaving."""
@@ -230,9 +234,8 @@ class RiskTable(Result):
             digest.update(repr((f.name, f.levels)).encode())
         for column in self.flows.columns:
             values = self.flows[column].to_numpy()
-            most = int(
-                np.abs(values).max(initial=0)
-            )  # as narrow as holds them, whatever the column's own kind
+            # as narrow as holds them, whatever the column's own kind
+            most = max(int(values.max(initial=0)), -int(values.min(initial=0)))
             kind = next((k for k in ("<i1", "<i2", "<i4") if most <= np.iinfo(k).max), "<i8")
             digest.update(f"{column} {kind}".encode())
             digest.update(values.astype(kind).tobytes())
