@@ -7,6 +7,7 @@ else that it depends on: the claim, the readings that were computed, the study's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any, get_args
@@ -143,7 +144,7 @@ class KeptTrials:
         plan = KeptPlans(self._cache, self._study).find(claim)
         parts = (
             f"trials {TRIALS}",
-            *(f"{name} {version(name)}" for name in _LIBRARIES),
+            *_versions(),
             msgspec.json.encode(claim, order="deterministic").decode(),
             *sorted(r.id for r in readings),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
@@ -151,6 +152,12 @@ class KeptTrials:
             *(() if plan is None else (msgspec.json.encode(plan).decode(),)),
         )
         return f"trial-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of the libraries that numbers depend on; a file is read for each."""
+    return tuple(f"{name} {version(name)}" for name in _LIBRARIES)
 
 
 def _number(value: object) -> object:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from scipy.optimize import brentq
+from scipy.special import lambertw
 
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.estimators.results import Estimate, wilson
@@ -24,7 +24,8 @@ def tune(se: float, alpha: float) -> float:
         alpha: error allowed over all looks.
 
     Returns:
-        r: the information over 8.2 for alpha = 0.05. With x = (I + r)/r it solves x − 1 − log x = −2 log α.
+        r: the information over 8.2 for alpha = 0.05. With x = (I + r)/r it solves x − 1 − log x = −2 log α, which is
+        Lambert's function.
 
     Example:
         >>> from cxresearch.estimators.looks import tune
@@ -32,7 +33,7 @@ def tune(se: float, alpha: float) -> float:
         8.2
     """
     wanted = -2 * math.log(alpha)
-    x = float(brentq(lambda x: x - 1 - math.log(x) - wanted, 1 + 1e-9, 10 + 4 * wanted))
+    x = -float(lambertw(-math.exp(-1 - wanted), -1).real)
     return 1 / (se**2 * (x - 1))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -23,6 +24,12 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 S = TypeVar("S", bound=Section)
+
+
+@cache
+def fields_of(kind: type[Section]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a section; a catalogue asks for those of a few kinds hundreds of times."""
+    return msgspec.structs.fields(kind)
 
 
 def convert(
@@ -46,7 +53,7 @@ def convert(
         )
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
     raw = _spelled(where, raw, kind)
-    for field in msgspec.structs.fields(kind):
+    for field in fields_of(kind):
         optional = get_origin(field.type) in (Union, UnionType)
         if field.name not in raw or (optional and raw[field.name] is None):
             continue
@@ -70,7 +77,7 @@ def _spelled(where: str, raw: Mapping[str, Any], kind: type[Section]) -> dict[st
         StudyError: a word that is not in the list.
     """
     result = dict(raw)
-    for field in msgspec.structs.fields(kind):
+    for field in fields_of(kind):
         value = raw.get(field.name)
         if isinstance(value, Mapping) and isinstance(field.type, type):
             if issubclass(field.type, Section):
