@@ -3,9 +3,9 @@
 Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
 docs/calibration.md. Seeds are fixed: replicate i of the world with number n has seed 1,000,000 n + i. Finished
 replicates are appended to benchmarks/calibration_replicates.csv, which is committed, so that a run goes on where it
-was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); those by
-older ones than --rules, today's by default, are tried again. With --new, --world or --claim only those are tried; the
-others stay as calibration.csv has them.
+was, on whatever machine. `rules` there is the number of the rules they were tried by (`kept_trials.TRIALS`); those
+that are older than the rules that last changed the verdicts of their claim, `SINCE`, are tried again. With --new,
+--world or --claim only those are tried; the others stay as calibration.csv has them.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ COLUMNS = {
 }
 # effects of days: only where nobody decides longer ahead can they be told from a decision
 LEADS: dict[str, tuple[int, ...]] = {"fresh": ()}
+# the number of the rules that last changed verdicts: of a claim, and of those that are not named
+SINCE = {"problem-moments": 20, "remote-touchpoints": 20, "first-moment": 20}
+SINCE_OF_OTHERS = 19
 
 
 def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict[str, object]]:
@@ -85,8 +88,8 @@ def seeds(world: str, replicates: int) -> list[int]:
     return [1_000_000 * KNOWN[world].number + i for i in range(replicates)]
 
 
-def kept_replicates(path: Path, customers: int, rules: int) -> list[dict[str, object]]:
-    """What has been tried so far with so many customers, by the rules of that number or later ones."""
+def kept_replicates(path: Path, customers: int) -> list[dict[str, object]]:
+    """What has been tried so far with so many customers, by rules that still hold for the claim."""
     if not path.exists():
         return []
     text = path.read_bytes()
@@ -94,7 +97,8 @@ def kept_replicates(path: Path, customers: int, rules: int) -> list[dict[str, ob
     if not whole:
         return []
     rows = pl.read_csv(whole, schema=COLUMNS)
-    rows = rows.filter(pl.col("rules") >= rules, customers=customers)
+    since = pl.col("claim").replace_strict(SINCE, default=SINCE_OF_OTHERS, return_dtype=pl.Int64)
+    rows = rows.filter(pl.col("rules") >= since, customers=customers)
     return rows.unique(["world", "seed", "claim"], keep="last", maintain_order=True).to_dicts()
 
 
@@ -309,9 +313,6 @@ def main() -> None:
     parser.add_argument(
         "--limits", type=int, default=0, help="large runs to find the true values by"
     )
-    parser.add_argument(
-        "--rules", type=int, default=TRIALS, help="the oldest rules by which replicates count"
-    )
     given = parser.parse_args()
     written = HERE / "calibration.csv"
     before = (
@@ -330,7 +331,7 @@ def main() -> None:
     ]
 
     def all_of(replicates: int, customers: int, first: int = 0) -> pl.DataFrame:
-        done = kept_replicates(REPLICATES, customers, given.rules)
+        done = kept_replicates(REPLICATES, customers)
         rows = list(
             replicated(pairs, replicates, customers, given.workers, done, REPLICATES, first)
         )

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import statsmodels.stats.multitest
-import statsmodels.stats.proportion  # noqa: F401 - as above
 
 from cxresearch.claims.evaluate import evaluate
 from cxresearch.explore import audit as audit_of
@@ -140,14 +138,13 @@ TASKS: dict[str, Callable[[Path, str], object]] = {
 }
 
 
-def _peak() -> int:
-    """The most memory this process has held, in KiB; getrusage would also count what its parent held before."""
-    status = Path("/proc/self/status")
+def peak_of(process: int | str = "self") -> int:
+    """The most memory a process has held, in KiB; getrusage would also count what its parent held before."""
+    status = Path(f"/proc/{process}/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return next(
-        int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")
-    )
+    lines = status.read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
 def main() -> None:
@@ -161,7 +158,7 @@ def main() -> None:
         else docket(Path(folder), engine, (name,))
     )
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    measured = {"task": name, "seconds": seconds, "cpu_seconds": cpu, "peak_gib": _peak() / 2**20}
+    measured = {"task": name, "seconds": seconds, "cpu_seconds": cpu, "peak_gib": peak_of() / 2**20}
     print(json.dumps(measured | dict(result)))  # type: ignore[call-overload]
 
 

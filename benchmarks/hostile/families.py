@@ -73,6 +73,11 @@ def hidden(k: int, share: float) -> Weight:
     return lambda day: day.people.lots[:, k] < share
 
 
+def always() -> Weight:
+    """Everybody, on every day."""
+    return lambda _: 1.0
+
+
 def in_segment(k: int) -> Weight:
     """A segment that is in the data."""
     return lambda day: day.people.segment == k
@@ -812,5 +817,24 @@ FAMILIES: dict[str, Company] = {
         ),
         is_beyond_reach=True,
         hazard=0.0008,
+    ),
+    "app-users": Company(
+        about="Half of the customers do nearly everything in the app, and leave sooner, whatever happens there.",
+        influences=(Influence(weight=hidden(0, 0.5), leave=2.2),),
+        remote_shares=(0.9, 0.15),
+        hazard=0.0007,
+    ),
+    "graded-when-annoyed": Company(
+        about="Only what annoyed is graded, more often by complainers, who leave sooner.",
+        influences=(
+            Influence(weight=always(), answered_bad=150),
+            Influence(weight=trait(0), leave=1.6, answered=1.8),
+        ),
+        answered=0.01,
+    ),
+    "true-partly-graded": Company(
+        about="The first bad moment multiplies the hazard by 1.6; three in ten contacts are not graded, by chance.",
+        effects=Effects(bad_first=1.6),
+        answered=0.7,
     ),
 }

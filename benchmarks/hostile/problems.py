@@ -17,7 +17,6 @@ from benchmarks.hostile.simulate import FIRST_DAY, write_study
 
 DAYS = 900  # of the log
 EARLIEST = -200  # start of the oldest relation, in days of the log
-GRADE_OF_PROBLEM = (("bad", 0.7), ("neutral", 0.2), ("good", 0.1))
 GRADE = (("bad", 0.1), ("neutral", 0.4), ("good", 0.5))
 GESTURE_DAYS = 6.0  # from a problem to a gesture, on average
 QUICK = 2.0  # days within which a resolution is quick
@@ -32,12 +31,14 @@ class Treatment:
         resolved: share of problems that are ever resolved.
         gesture: share of problems with a gesture of goodwill.
         told: share of problems that the customer was told of beforehand.
+        bad: share of contacts about problems that are graded bad; others are neutral or good as two to one.
     """
 
     days: float = 4.0
     resolved: float = 0.9
     gesture: float = 0.3
     told: float = 0.3
+    bad: float = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,14 @@ PROBLEMS: dict[str, Problems] = {
         hard=2.0,
         is_beyond_reach=True,
     ),
+    "problems-beyond-repair": Problems(
+        about="Problems of one product, and these contacts alone, end badly; its owners leave sooner anyway.",
+        loyalty=1 / 2.2,
+        valuable=0.6,
+        plain=Treatment(bad=0.9),
+        better=Treatment(bad=0.4),
+        hazard=0.0015,
+    ),
     "problems-true-open": Problems(
         about="An open problem multiplies the hazard by 1.8; a resolution ends that.",
         open=1.8,
@@ -202,7 +211,9 @@ def _live(c: Problems, rng: np.random.Generator) -> Life:
     at = start
     while (at := at + rng.exponential(1 / pace)) < DAYS:
         is_problem = rng.random() < c.problem_share and not (c.once and problems)
-        names, weights = zip(*(GRADE_OF_PROBLEM if is_problem else GRADE), strict=True)
+        rest = (1 - treatment.bad) / 3
+        of_problem = (("bad", treatment.bad), ("neutral", 2 * rest), ("good", rest))
+        names, weights = zip(*(of_problem if is_problem else GRADE), strict=True)
         grade = str(rng.choice(names, p=weights))
         if not is_problem:
             contacts.append([at, grade, False, None, None, None])
@@ -277,6 +288,7 @@ def write_problems(lives: list[Life], company: Problems, folder: Path, name: str
             "customer": f"C{i:06d}",
             "at": moment(at, life.end),
             "grade": grade,
+            "is_problem": is_problem,
             "problem_at": moment(at, life.end) if is_problem else None,
             "resolved_at": moment(solved, life.end),
             "goodwill_at": moment(made, life.end),

@@ -214,6 +214,8 @@ class Company:
             once.
         regraded: share of departures after which the last contact, if at most `REGRADED_DAYS` old, is graded bad.
         deleted: share of the contacts that are not bad that is deleted once a customer has left.
+        remote_shares: share of contacts without a person, of those with the first lot below one half and of the others;
+            None is one half for all.
         household: size of households; the members leave at one limit, and have one segment and one set of traits.
         is_beyond_reach: whether what happens can not be told from effects of moments by anything in the data.
         moments: keys for the section `[moments]` of the study file, written where asked for.
@@ -242,6 +244,7 @@ class Company:
     entered_after: tuple[int, int] | None = None
     regraded: float = 0.0
     deleted: float = 0.0
+    remote_shares: tuple[float, float] | None = None
     household: int = 1
     is_beyond_reach: bool = False
     moments: dict[str, str | int | list[int]] = field(default_factory=dict)
@@ -476,7 +479,11 @@ def _recorded(
     customer, day, true_grade = position[contacts[0][order]], contacts[1][order], contacts[2][order]
     answered, failed = contacts[3][order], contacts[4][order]
     m = len(customer)
-    touchpoint = rng.choice(len(TOUCHPOINTS), m, p=MIX)
+    if company.remote_shares is None:
+        touchpoint = rng.choice(len(TOUCHPOINTS), m, p=MIX)
+    else:  # of each kind, the first is taken in seven of ten cases, as in the mix
+        share = np.where(people.lots[kept, 0] < 0.5, *company.remote_shares)[customer]
+        touchpoint = 2 * (rng.random(m) < share) + (rng.random(m) < 0.3)
     agent, second, lot = rng.integers(0, AGENTS, m), rng.integers(28800, 72000, m), rng.random(m)
     grade = np.where(answered, true_grade, UNKNOWN)
     if company.neutral_from is not None:

@@ -51,6 +51,7 @@ CLAIMS = (
     "recovery-paradox",
     "goodwill-gesture",
     "tell-the-customer",
+    "problem-moments",
 )
 ASKED_OF_MOMENTS = CLAIMS[:10]
 # what counts as a neutral moment is a mixture of all grades there
@@ -304,6 +305,7 @@ def problem_truths(name: str) -> dict[str, Truth]:
         "recovery-paradox": _lowers(c.resolved, "planted, for all problems resolved"),
         "goodwill-gesture": _lowers(c.gesture, "planted"),
         "tell-the-customer": _lowers(c.told, "planted"),
+        "problem-moments": _raises(1.0, "how a contact about a problem ends does nothing"),
     }
     why = "planted, while a problem is open and once all are resolved"
     result["slow-resolution"] = _raises(worst / c.resolved, why)

@@ -167,6 +167,11 @@ def test_what_is_no_history(make):
         (graded_share, "a share needs something to count"),
         (lambda: graded_share("awful"), "no grade 'awful'"),
         (lambda: graded_share("bad", among=()), "among must name a grade at least"),
+        (
+            lambda: graded_share("bad", within_kind=True),
+            "a share within a kind needs a grade and a kind",
+        ),
+        (lambda: graded_share(is_problem=True, within_kind=True), "needs a grade and a kind"),
         (lambda: graded_share("bad", among=("god",)), "no grade 'god'; did you mean 'good'"),
         (lambda: problem_share("gestures"), "no treatment 'gestures'; did you mean 'gesture'"),
         (

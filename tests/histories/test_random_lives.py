@@ -111,6 +111,14 @@ PAIRS = {
         graded_share(respect="failed", is_problem=True),
         written_out.graded_share(GRADED, respect="failed", is_problem=True),
     ),
+    "share of bad among remote": (
+        graded_share("bad", attended=False, within_kind=True),
+        written_out.graded_share(GRADED, ("attended",), grade="bad", attended=False),
+    ),
+    "share of bad among problems": (
+        graded_share("bad", is_problem=True, within_kind=True),
+        written_out.graded_share(GRADED, ("is_problem",), grade="bad", is_problem=True),
+    ),
 }
 OURS = {name: ours for name, (ours, _) in PAIRS.items()}
 OTHERS = {

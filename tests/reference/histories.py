@@ -159,8 +159,11 @@ def contacts_within(
     return history
 
 
-def graded_share(among: tuple[str, ...], **wanted: object) -> History:
-    """Write down how many of the contacts that count were of a kind: exactly up to eight, then by tenths."""
+def graded_share(among: tuple[str, ...], within: tuple[str, ...] = (), **wanted: object) -> History:
+    """Write down how many of the contacts that count were of a kind: exactly up to eight, then by tenths.
+
+    Only those count at all that are as wanted in what `within` names.
+    """
 
     def history(v: View) -> str:
         if v.person.left_truncated:
@@ -168,7 +171,9 @@ def graded_share(among: tuple[str, ...], **wanted: object) -> History:
         every = [
             r
             for r in v.contacts
-            if r.grade in among and all(getattr(r, name) is not None for name in wanted)
+            if r.grade in among
+            and all(getattr(r, name) is not None for name in wanted)
+            and fits(r, {name: wanted[name] for name in within})
         ]
         return _share(sum(fits(r, wanted) for r in every), len(every))
 

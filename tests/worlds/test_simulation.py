@@ -282,7 +282,7 @@ def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
 
 def test_the_table_of_the_calibration_counts_its_replicates():
     table = pl.read_csv(ROOT / "benchmarks" / "calibration.csv")
-    done = pl.DataFrame(kept_replicates(REPLICATES, 4_000, 0))
+    done = pl.DataFrame(kept_replicates(REPLICATES, 4_000))
     numbers = {k.name: k.number for k in KNOWN.values()}
     assert all(
         seed // 1_000_000 == numbers[world]

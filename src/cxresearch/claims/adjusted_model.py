@@ -34,6 +34,7 @@ from cxresearch.histories import (
 from cxresearch.histories.base import History, behind
 from cxresearch.histories.lookback import within_lookback
 from cxresearch.histories.recency import calendar_month, moment_age
+from cxresearch.records.contacts import GRADES
 from cxresearch.records.follow_up import Window
 from cxresearch.risk.episodes import MONTH
 from cxresearch.risk.table import RiskTable
@@ -55,7 +56,8 @@ class Variant:
 
     Attributes:
         lead: days: what happened in the last so many days is left aside.
-        proneness: whether the share of such moments so far is held equal.
+        proneness: whether the share of such moments so far is held equal: among graded ones or, where moments without
+            a grade are held equal as well, among all contacts.
         unknown: what moments without a grade count as: nothing, something to be held equal, or as of the grade that is
             asked about.
         event: another cause of leaving, as a negative control; empty for that of the reading.
@@ -205,7 +207,10 @@ def held_histories(
         SO_FAR: contact_count(_FINE),
         RECENCY: _recency(setting, back),
     }
-    for i, entry in enumerate(proneness_entries(claim, reading) if variant.proneness else ()):
+    entries = proneness_entries(claim, reading) if variant.proneness else ()
+    if variant.unknown == "held equal":
+        entries = shares_of_all(entries)
+    for i, entry in enumerate(entries):
         standard[f"{SHARE}_{i}"] = make_history("proneness", entry)
     if variant.lead and is_shop:
         for i, kind in enumerate(fresh_moments(claim, reading)):
@@ -227,24 +232,41 @@ def _recency(setting: TableContext, back: int) -> History:
 
 
 def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, Any], ...]:
-    """What customers may be prone to that a reading asks about; empty where there is no such thing."""
+    """What customers may be prone to that a reading asks about; empty where there is no such thing.
+
+    Of graded moments of some attribute, such as bad ones without a person, there are two such things: the grade within
+    the attribute, and the attribute whatever the grade. Who does everything in the app may leave sooner anyway.
+    """
     if claim.proneness:
         return claim.proneness
-    result: dict[str, Mapping[str, Any]] = {}
+    kinds: list[dict[str, Any]] = []
     for name in reading.subjects():
         entry = claim.histories.get(name, {})
         use = entry.get("use")
         if use in ("bad_count", "first_bad"):
-            kind: dict[str, Any] = {"grade": "bad"}
+            kinds.append({"grade": "bad"})
         elif use == "grade_count":
-            kind = {"grade": entry.get("grade")}
+            kinds.append({"grade": entry.get("grade")})
         elif use == "moment_count":
             kind = {k: v for k, v in entry.items() if k not in ("use", "edges")}
-        else:
-            continue
-        if kind.get("grade") != "unknown" and kind:
-            result.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
-    return tuple(result.values())
+            others = {k: v for k, v in kind.items() if k != "grade"}
+            is_both = "grade" in kind and others
+            kinds += [{**kind, "within_kind": True}, others] if is_both else [kind]
+    result = {repr(sorted(kind.items())): kind for kind in kinds if kind}
+    return tuple(
+        {"use": "graded_share", **kind}
+        for kind in result.values()
+        if kind.get("grade") != "unknown"
+    )
+
+
+def shares_of_all(entries: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The shares of graded moments as shares of all contacts, graded or not.
+
+    Where only what annoyed is graded, all that is graded is bad, of whomever; how much of all it is tells them apart.
+    """
+    graded = (e for e in entries if e.get("use") == "graded_share" and "among" not in e)
+    return tuple({**e, "among": list(GRADES)} for e in graded)
 
 
 def recent_reading(claim: Claim, reading: AnyReading, days: int) -> HazardContrastReading | None:

@@ -11,7 +11,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.risk.cache import Cache
 from cxresearch.study import Study
 
-PLANS = 3  # raise it where the rule by which a verdict is decided changes: a plan simulates it
+PLANS = 4  # raise it where the rule by which a verdict is decided changes: a plan simulates it
 
 
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):

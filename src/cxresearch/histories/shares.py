@@ -42,6 +42,7 @@ def graded_share(
     solutions: str | None = None,
     simplicity: str | None = None,
     responsibility: str | None = None,
+    within_kind: bool = False,
 ) -> History:
     """How many of the graded moments so far were of a kind: what a customer is inclined to, as far as it shows.
 
@@ -55,6 +56,8 @@ def graded_share(
         solutions: see `respect`.
         simplicity: see `respect`.
         responsibility: see `respect`.
+        within_kind: whether only moments that are otherwise of the kind count at all: of those with a problem, how many
+            were bad.
 
     Returns:
         The history. Its levels are numbers such as ``2/5``: two of five. Up to eight moments they are exact; beyond,
@@ -63,7 +66,7 @@ def graded_share(
 
     Raises:
         EstimationError: nothing is asked for or counts, no such grade, or something else than true, false, kept or
-            failed.
+            failed; `within_kind` without a grade and something else.
 
     Example:
         >>> import polars as pl
@@ -76,6 +79,7 @@ def graded_share(
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 1, '0/0'), (1, 4, '1/1'), (4, 6, '1/2'), (6, 9, '2/3')]
     """
+    arguments(within_kind=within_kind)
     optional(grade=grade, among=among)
     given = {
         "grade": grade, "attended": attended, "is_problem": is_problem, "handoff": handoff, "respect": respect,
@@ -87,18 +91,26 @@ def graded_share(
     counted = tuple(grade_code(g) for g in (GRADES[:-1] if among is None else among))
     if not counted:
         raise EstimationError("among must name a grade at least, such as ('bad', 'good')")
+    if within_kind and ("grade" not in wanted or len(wanted) == 1):
+        raise EstimationError(
+            "a share within a kind needs a grade and a kind, such as is_problem = true"
+        )
     known = tuple(name for name in wanted if name in EXPECTATIONS_OF)
 
     def updates(past: Past) -> list[Frame]:
         every = past.graded.filter(nw.col("grade").is_in(list(counted)))
         for column in known:
             every = every.filter(nw.col(column) >= 0)
+        if within_kind:
+            others = (nw.col(c) == value for c, value in wanted.items() if c != "grade")
+            every = every.filter(reduce(and_, others))
         kind = [nw.col(column) == value for column, value in wanted.items()]
         hit = nw.when(reduce(and_, kind)).then(nw.lit(1)).otherwise(nw.lit(0))
         return [every.select("customer", "tick", n=nw.lit(1), hits=hit)]
 
     conditions = ", ".join(f"{name} {value}" for name, value in sorted(wanted.items()))
-    name = f"graded_share({conditions}; among {list(counted)})"
+    kind_only = ", within its kind" if within_kind else ""
+    name = f"graded_share({conditions}; among {list(counted)}{kind_only})"
     required_columns = ("grade", *(c for c in wanted if c != "grade"))
     return History(
         name=name,

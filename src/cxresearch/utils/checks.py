@@ -282,7 +282,7 @@ _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("days", "fresh_days", "long_tenure_days", "quick_hours", "recent", "older"), _days),
     **dict.fromkeys(("edges", "breaks", "blackout_days", "window_days", "horizon_days", "truths"), list_of_numbers),
     **dict.fromkeys(("alone", "verdicts_only", "keep", "time_fixed"), flag),
-    **dict.fromkeys(("observed_from_start", "first", "or_unknown"), flag),
+    **dict.fromkeys(("observed_from_start", "first", "or_unknown", "within_kind"), flag),
     **dict.fromkeys(("path", "folder"), _path),
     "adjustments": names,
     "clock": text,

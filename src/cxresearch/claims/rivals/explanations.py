@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
+from cxresearch.claims.adjusted_model import (
+    Variant,
+    asked_grade,
+    proneness_entries,
+    recent_reading,
+    shares_of_all,
+)
 from cxresearch.claims.compute_gaps import gap_marks
 from cxresearch.claims.decide import Region, decide
 from cxresearch.claims.kinds import (
@@ -50,6 +56,7 @@ _ONE_PROBLEM = (
     f"Fewer than {MIN_REPEATERS} customers had two problems: how theirs are treated cannot be distinguished from how "
     "this one was."
 )
+_EQUAL_AMONG_ALL = "the share of such moments among all contacts so far, graded or not, held equal"
 _EQUAL_MADE_GOOD = "the shares of such moments, and of those made good, so far held equal"
 _EQUAL_TREATMENT = "the share of problems so far that were treated so held equal"
 
@@ -359,6 +366,9 @@ class WhoAnswers(RivalExplanation):
         for lead in (0, *leads[-1:]):
             variant = Variant(lead=lead, unknown="held equal")
             yield self._analysis("moments without a grade held equal", reading, variant)
+        if shares_of_all(proneness_entries(case.claim, reading)):
+            variant = Variant(proneness=True, unknown="held equal")
+            yield self._analysis(_EQUAL_AMONG_ALL, reading, variant)
         if case.facts.unknown_share < MOST_UNKNOWN:
             label = f"moments without a grade counted as {asked_grade(case.claim, reading)}"
             yield self._analysis(label, reading, Variant(unknown="as asked"))
