@@ -54,7 +54,25 @@ COLUMNS = {
 # effects of days: only where nobody decides longer ahead can they be told from a decision
 LEADS: dict[str, tuple[int, ...]] = {"fresh": ()}
 # the number of the rules that last changed verdicts: of a claim, and of those that are not named
-SINCE = {"problem-moments": 20, "remote-touchpoints": 20, "first-moment": 20}
+TEMPERAMENT = (
+    *(
+        "three-strikes",
+        "one-strike",
+        "bad-moments-drive-away",
+        "good-moments-build",
+        "neutral-threat",
+    ),
+    *(
+        "first-moment",
+        "remote-touchpoints",
+        "problem-moments",
+        "resolution-decides",
+        "recovery-paradox",
+    ),
+    *("slow-resolution", "goodwill-gesture", "anger-to-appreciation", "tell-the-customer"),
+    *("four-expectations", "responsibility-sours", "handoffs"),
+)
+SINCE = dict.fromkeys(TEMPERAMENT, 20)
 SINCE_OF_OTHERS = 19
 
 

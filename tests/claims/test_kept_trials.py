@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (19, "b20bc7b2e21ecb82")
+STORED = (20, "7704d598d6658283")
 
 
 @pytest.mark.slow

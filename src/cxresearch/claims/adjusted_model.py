@@ -43,6 +43,7 @@ from cxresearch.study import Study
 CONTACTS, SO_FAR, RECENCY = "held_contacts", "held_so_far", "held_recency"
 SHARE, UNKNOWN, CALENDAR = "held_share", "held_unknown", "held_month"
 FRESH = "held_fresh"
+POWERS = 3  # of the log odds of a share that is held equal
 EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is about them: the same, so long before
 _RECENT = (7, 30, 60, 90)  # last days of the bands of how recently a customer was in touch
 # bands of contacts so far where proneness is held equal as well, or two descriptions of the past are compared
@@ -402,7 +403,13 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
         check_shows_proneness(table, name)
     for name in shares:
         table, has_differences = shrunken_log_odds(table, name)
-        extra += [f"linear({name})"] if has_differences else []
+        linear = f"linear({name})"
+        # who grumbles at everything may stay: the rate of leaving need not rise all the way
+        extra += (
+            [":".join([linear] * power) for power in range(1, POWERS + 1)]
+            if has_differences
+            else []
+        )
     extra = [n for n in extra if n.startswith("linear(") or len(table.positions(n)) > 1]
     wanted = [t for t in extra if t not in terms]
     return AdjustedModel(table, (*terms, *wanted), (*held, *wanted))

@@ -48,7 +48,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     """The table with shares so far as log odds, drawn towards what they are among all customers.
 
     A customer with `a` such moments of `n` has the log odds to be expected of a share that has a beta distribution over
-    customers: ψ(a + w p) - ψ(n - a + w (1 - p)), where p is the share among all moments and w as many moments as make
+    customers, ψ(a + w p) - ψ(n - a + w (1 - p)), less those of a customer with no moment yet, where p is the share among all moments and w as many moments as make
     the variance of true shares between customers what it is, by the method of moments over customers with several.
 
     Args:
@@ -69,10 +69,11 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
         return table, False
     p = hits / moments
     weight = _weight_of_all(by_level, p)
+    of_all = float(digamma(weight * p) - digamma(weight * (1 - p)))
     names = {}
     for level, (a, n) in _counts(table, name).items():
         odds = float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p)))
-        names[level] = f"{_STEP * round(odds / _STEP):.2f}"
+        names[level] = f"{_STEP * round((odds - of_all) / _STEP):.2f}"
     result = table.relabel(name, names)
     return result, len(result.positions(name)) > 1
 
