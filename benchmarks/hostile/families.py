@@ -832,6 +832,15 @@ FAMILIES: dict[str, Company] = {
         ),
         answered=0.01,
     ),
+    "grumblers": Company(
+        about="Some hardly complain and stay, some are critical and leave, one in ten grumbles at all and stays.",
+        influences=(
+            Influence(weight=hidden(0, 0.55), leave=4, bad=5.5),
+            Influence(weight=hidden(0, 0.1), leave=0.25, bad=14),
+        ),
+        shares=(0.05, 0.35, 0.6),
+        hazard=0.0005,
+    ),
     "true-partly-graded": Company(
         about="The first bad moment multiplies the hazard by 1.6; three in ten contacts are not graded, by chance.",
         effects=Effects(bad_first=1.6),

@@ -46,15 +46,17 @@ def test_shares_of_all_contacts_count_those_without_a_grade():
     ("family", "claim", "replicate", "rival"),
     [
         ("app-users", "remote-touchpoints", 1, "temperament"),
+        ("grumblers", "bad-moments-drive-away", 0, "temperament"),
         ("problems-beyond-repair", "problem-moments", 4, "temperament"),
         ("graded-when-annoyed", "bad-moments-drive-away", 3, "who-answers"),
     ],
 )
 def test_what_turned_a_verdict_keeps_it_open(family, claim, replicate, rival):
-    """Moments do nothing there, and all other rivals are survived."""
+    """Moments do nothing there, and by itself the number supports the claim."""
     job = Job(family, replicate, seeds()[family] + replicate, (claim,), None, True)
     (row,) = try_claims(job)
-    assert (row["verdict"], row["rivals"]) == ("undecided", rival)
+    assert row["verdict"] == "undecided"
+    assert rival in row["rivals"].split()
     assert float(row["low"]) > 1
 
 

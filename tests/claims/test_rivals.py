@@ -150,6 +150,7 @@ PRONE = [Variant(proneness=True), Variant(lead=60, proneness=True)]
 ANSWERS = [
     Variant(unknown="held equal"),
     Variant(lead=60, unknown="held equal"),
+    Variant(proneness=True, unknown="held equal"),
     Variant(unknown="as asked"),
 ]
 CONTROL = Variant(event="other exit")
@@ -168,7 +169,7 @@ def test_supported_where_every_required_interval_is_inside(judged, facts):
     required = ("already-leaving", "temperament", "who-answers", "other-exits")
     assert {status(found, r) for r in required} == {"survived"}
     assert result.p == pytest.approx(decide(interval(*wide), CLAIM.primary.claimed_region).p)
-    assert [len(r.rows) for r in found if r.id in required] == [3, 2, 3, 1]
+    assert [len(r.rows) for r in found if r.id in required] == [3, 2, 4, 1]
 
 
 @pytest.mark.parametrize(
@@ -516,7 +517,7 @@ def test_fewer_than_fifty_other_exits_cannot_be_tested(judged, facts, other, sai
     assert control.reason.startswith(said)
 
 
-@pytest.mark.parametrize(("unknown", "variants"), [(0.2, []), (0.21, ANSWERS), (0.5, ANSWERS[:2])])
+@pytest.mark.parametrize(("unknown", "variants"), [(0.2, []), (0.21, ANSWERS), (0.5, ANSWERS[:3])])
 def test_who_answers_matters_where_many_do_not(study, facts, unknown, variants):
     facts(unknown=unknown)
     made = plan_analyses(context(study), CLAIM, CLAIM.primary)

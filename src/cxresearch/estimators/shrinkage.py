@@ -48,8 +48,9 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     """The table with shares so far as log odds, drawn towards what they are among all customers.
 
     A customer with `a` such moments of `n` has the log odds to be expected of a share that has a beta distribution over
-    customers, ψ(a + w p) - ψ(n - a + w (1 - p)), less those of a customer with no moment yet, where p is the share among all moments and w as many moments as make
-    the variance of true shares between customers what it is, by the method of moments over customers with several.
+    customers, ψ(a + w p) - ψ(n - a + w (1 - p)), less those of a customer with no moment yet. There p is the share
+    among all moments, and w as many moments as make the variance of true shares between customers what it is, by the
+    method of moments over customers with several.
 
     Args:
         table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.decide import IntervalDecision, Region, decide
-from cxresearch.claims.kinds import AnyReading
+from cxresearch.claims.kinds import AnyReading, ExcessReading, HazardContrastReading
+from cxresearch.claims.readings import Model
 from cxresearch.claims.rivals.descriptions import RivalEntry
 from cxresearch.claims.rivals.outcomes import RivalRow
 from cxresearch.claims.schema import Claim
@@ -133,3 +134,22 @@ def has_untried_leads(facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
     """Whether customers may decide longer ahead than the longest lead that a claim could be tried at."""
     longest = max((o.analysis.variant.lead for o in outcomes), default=0)
     return bool(facts.lead_days) and 0 < longest < facts.lead_days[-1]
+
+
+def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:
+    """The reading whose model can hold a rival equal: of an excess, the hazard ratio of the same moment."""
+    if not isinstance(reading, ExcessReading):
+        return reading
+    name = reading.compare.history
+    if claim.histories[name].get("use") not in ("bad_count", "grade_count", "moment_count"):
+        return None
+    reference, first = claim.history(name).levels[:2]
+    is_upward = (reading.region or "").strip().startswith(">")
+    return HazardContrastReading(
+        id=f"{reading.id}-hazard",
+        label="rate of leaving after such a moment, over that without one so far",
+        region="> 1" if is_upward else "< 1",
+        model=Model(terms=(name,)),
+        contrast={f"{name}[{first}]": 1.0},
+        subset={name: (reference, first)},
+    )

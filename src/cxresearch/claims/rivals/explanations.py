@@ -21,11 +21,9 @@ from cxresearch.claims.compute_gaps import gap_marks
 from cxresearch.claims.decide import Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
-    ExcessReading,
     HazardContrastReading,
     ModelReading,
 )
-from cxresearch.claims.readings import Model
 from cxresearch.claims.results import ReadingResult
 from cxresearch.claims.rivals.analyses import (
     Analysis,
@@ -35,6 +33,7 @@ from cxresearch.claims.rivals.analyses import (
     control_sides,
     finds_difference,
     has_untried_leads,
+    hazard_reading,
     hold_against_no_difference,
 )
 from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
@@ -538,25 +537,6 @@ def _describe_false_lapses(lapse: Lapse) -> str:
     return (
         f"Of customers silent for {longest.days:,} days, {longest.returned:.0%} come back within as long again, so a "
         "silence is not known to be an end."
-    )
-
-
-def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:
-    """The reading whose model can hold a rival equal: of an excess, the hazard ratio of the same moment."""
-    if not isinstance(reading, ExcessReading):
-        return reading
-    name = reading.compare.history
-    if claim.histories[name].get("use") not in ("bad_count", "grade_count", "moment_count"):
-        return None
-    reference, first = claim.history(name).levels[:2]
-    is_upward = (reading.region or "").strip().startswith(">")
-    return HazardContrastReading(
-        id=f"{reading.id}-hazard",
-        label="rate of leaving after such a moment, over that without one so far",
-        region="> 1" if is_upward else "< 1",
-        model=Model(terms=(name,)),
-        contrast={f"{name}[{first}]": 1.0},
-        subset={name: (reference, first)},
     )
 
 
