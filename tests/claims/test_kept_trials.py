@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (20, "272a971445785aa0")
+STORED = (20, "c80df4f6b6195064")
 
 
 @pytest.mark.slow

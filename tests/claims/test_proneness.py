@@ -1,4 +1,4 @@
-"""What customers may be prone to that a claim asks about: the grade within a kind of contact, and the kind."""
+"""What customers may be prone to that a claim asks about: a grade, a kind of contact, a grade within a kind."""
 
 import pytest
 from benchmarks.hostile.run import Job, seeds, try_claims
@@ -14,11 +14,9 @@ def entries(claim):
     return proneness_entries(found, found.primary)
 
 
-def test_grade_within_the_kind_and_the_kind():
-    assert entries("remote-touchpoints") == (
-        {**SHARE, "grade": "bad", "attended": False, "within_kind": True},
-        {**SHARE, "attended": False},
-    )
+def test_the_grade_and_the_kind():
+    both = ({**SHARE, "grade": "bad"}, {**SHARE, "attended": False})
+    assert entries("remote-touchpoints") == both
 
 
 def test_each_kind_of_a_ratio_of_ratios_has_its_share():

@@ -235,8 +235,8 @@ def _recency(setting: TableContext, back: int) -> History:
 def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, Any], ...]:
     """What customers may be prone to that a reading asks about; empty where there is no such thing.
 
-    Of graded moments of some attribute, such as bad ones without a person, there are two such things: the grade within
-    the attribute, and the attribute whatever the grade. Who does everything in the app may leave sooner anyway.
+    Of graded moments of some attribute, such as bad ones without a person, there are two such things: the grade, and
+    the attribute whatever the grade. Who does everything in the app may leave sooner anyway.
     """
     if claim.proneness:
         return claim.proneness
@@ -252,7 +252,7 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
             kind = {k: v for k, v in entry.items() if k not in ("use", "edges")}
             others = {k: v for k, v in kind.items() if k != "grade"}
             is_both = "grade" in kind and others
-            kinds += [{**kind, "within_kind": True}, others] if is_both else [kind]
+            kinds += [{"grade": kind["grade"]}, others] if is_both else [kind]
     result = {repr(sorted(kind.items())): kind for kind in kinds if kind}
     return tuple(
         {"use": "graded_share", **kind}
