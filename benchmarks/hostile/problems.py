@@ -61,6 +61,7 @@ class Problems:
         per_year: contacts a year.
         problem_share: of contacts, those with a problem.
         once: whether customers have one problem at most.
+        marks_problems: whether a column says at the contact itself that there is a problem.
         hazard: of others, a day.
         customers: how many.
         is_beyond_reach: whether nothing in the data can tell.
@@ -81,6 +82,7 @@ class Problems:
     per_year: float = 10.0
     problem_share: float = 0.35
     once: bool = False
+    marks_problems: bool = False
     hazard: float = 0.0011
     customers: int = 5_000
     is_beyond_reach: bool = False
@@ -135,6 +137,7 @@ PROBLEMS: dict[str, Problems] = {
         plain=Treatment(bad=0.9),
         better=Treatment(bad=0.4),
         hazard=0.0015,
+        marks_problems=True,
     ),
     "problems-true-open": Problems(
         about="An open problem multiplies the hazard by 1.8; a resolution ends that.",
@@ -288,7 +291,7 @@ def write_problems(lives: list[Life], company: Problems, folder: Path, name: str
             "customer": f"C{i:06d}",
             "at": moment(at, life.end),
             "grade": grade,
-            "is_problem": is_problem,
+            **({"is_problem": is_problem} if company.marks_problems else {}),
             "problem_at": moment(at, life.end) if is_problem else None,
             "resolved_at": moment(solved, life.end),
             "goodwill_at": moment(made, life.end),

@@ -305,8 +305,9 @@ def problem_truths(name: str) -> dict[str, Truth]:
         "recovery-paradox": _lowers(c.resolved, "planted, for all problems resolved"),
         "goodwill-gesture": _lowers(c.gesture, "planted"),
         "tell-the-customer": _lowers(c.told, "planted"),
-        "problem-moments": _raises(1.0, "how a contact about a problem ends does nothing"),
     }
+    if c.marks_problems:
+        result["problem-moments"] = _raises(1.0, "how a contact about a problem ends does nothing")
     why = "planted, while a problem is open and once all are resolved"
     result["slow-resolution"] = _raises(worst / c.resolved, why)
     result["resolution-decides"] = (

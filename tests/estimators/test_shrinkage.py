@@ -37,11 +37,23 @@ def test_a_share_is_the_log_odds_to_be_expected_under_a_beta_distribution():
     assert has_differences
     given = table_of(shares)
     old, new = (t.to_polars().sort("group", "time")["share"].to_list() for t in (given, result))
-    for level, number in set(zip(old, new, strict=True)):
-        a, n = map(int, level.split("/"))
+
+    def expected(a, n):
         share = stats.beta(a + weight * p, n - a + weight * (1 - p))
-        wanted, _ = quad(lambda x, d=share: np.log(x / (1 - x)) * d.pdf(x), 0, 1)
+        return quad(lambda x: np.log(x / (1 - x)) * share.pdf(x), 0, 1)[0]
+
+    for level, number in set(zip(old, new, strict=True)):
+        wanted = expected(*map(int, level.split("/"))) - expected(0, 0)
         assert float(number) == pytest.approx(wanted, abs=0.026)  # in steps of 0.05
+
+
+def test_log_odds_of_a_rare_kind_stay_small_enough_for_their_powers():
+    rng = np.random.default_rng(8)
+    always = rng.random(4_000) < 0.01
+    shares = [(8 if a else 0, 8) for a in always]
+    result, _ = shrunken_log_odds(table_of(shares), "share")
+    numbers = [float(v) for v in result.feature("share").levels]
+    assert max(map(abs, numbers)) == 5.0
 
 
 @pytest.mark.parametrize("more", [0.0, -1.5, 1.5])

@@ -11,11 +11,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks.calibration import REPLICATES, kept_replicates, seldom_decided
+from benchmarks.calibration import (
+    REPLICATES,
+    SINCE,
+    SINCE_OF_OTHERS,
+    kept_replicates,
+    seldom_decided,
+)
 from scipy import stats
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.evaluate import evaluate
+from cxresearch.claims.kept_trials import TRIALS
+from cxresearch.claims.rivals.apply import readings_with_rivals, rival_entries
 from cxresearch.errors import EstimationError, UnknownNameError
 from cxresearch.study import read_study
 from cxresearch.worlds import KNOWN, World, known_world, simulate
@@ -278,6 +286,17 @@ def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
         "neutral-threat in dull",
         "no-news in forgotten",
     ]
+
+
+def test_replicates_are_by_the_rules_that_hold():
+    """When this fails: say in `SINCE` which verdicts the rules of the new number change."""
+    assert max(*SINCE.values(), SINCE_OF_OTHERS) == TRIALS
+    about_grades = {
+        c.id
+        for c in catalogue().values()
+        if readings_with_rivals(c) and rival_entries(c)["temperament"].status == "required"
+    }
+    assert set(SINCE) == about_grades
 
 
 def test_the_table_of_the_calibration_counts_its_replicates():

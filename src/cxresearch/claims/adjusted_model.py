@@ -250,6 +250,8 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
             kinds.append({"grade": entry.get("grade")})
         elif use == "moment_count":
             kind = {k: v for k, v in entry.items() if k not in ("use", "edges")}
+            if kind.get("grade") == "unknown":
+                continue
             others = {k: v for k, v in kind.items() if k != "grade"}
             is_both = "grade" in kind and others
             kinds += [{"grade": kind["grade"]}, others] if is_both else [kind]

@@ -326,7 +326,9 @@ def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataF
     else:
         occurs = np.zeros(most, bool)
         occurs[key] = True
-        result, code = np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[key]
+        places = np.cumsum(occurs, dtype=kind)
+        places -= 1
+        result, code = np.flatnonzero(occurs), places[key]
     levels: dict[str, NDArray[np.int64]] = {}
     for f in reversed(features):
         result, levels[f.name] = np.divmod(result, len(f.levels))

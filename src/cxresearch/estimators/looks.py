@@ -21,7 +21,7 @@ def tune(se: float, alpha: float) -> float:
 
     Args:
         se: standard error at the first look.
-        alpha: error allowed over all looks.
+        alpha: error allowed over all looks, between 1e-150 and 1.
 
     Returns:
         r: the information over 8.2 for alpha = 0.05. With x = (I + r)/r it solves x − 1 − log x = −2 log α, which is

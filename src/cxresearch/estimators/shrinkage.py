@@ -9,6 +9,7 @@ from cxresearch.risk.table import RiskTable
 
 MIN_REPEATERS = 50  # customers with two moments or more
 _STEP = 0.05  # of log odds: how finely customers are distinguished
+_LARGEST = 5.0  # log odds of which powers are taken
 _LEAST_VARIANCE = 1e-4  # of true shares between customers
 _WEIGHTS = (
     1.0,
@@ -57,8 +58,9 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
         name: the feature.
 
     Returns:
-        The table, its levels numbers; and whether customers differ in them at all. The table is as it was where no
-        moment, or every one, counts.
+        The table, its levels numbers; and whether customers differ in them at all. Of a rare kind log odds reach a
+        hundred; they are then scaled to no more than 5, since a fit would lose the digits of their powers. The table is
+        as it was where no moment, or every one, counts.
 
     Raises:
         EstimationError: no such feature.
@@ -71,10 +73,14 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     p = hits / moments
     weight = _weight_of_all(by_level, p)
     of_all = float(digamma(weight * p) - digamma(weight * (1 - p)))
-    names = {}
-    for level, (a, n) in _counts(table, name).items():
-        odds = float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p)))
-        names[level] = f"{_STEP * round((odds - of_all) / _STEP):.2f}"
+    odds = {
+        level: float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p))) - of_all
+        for level, (a, n) in _counts(table, name).items()
+    }
+    levels = table.feature(name).levels
+    there = [levels[i] for i in table.positions(name) if levels[i] in odds]
+    scale = max(1.0, max((abs(odds[level]) for level in there), default=0.0) / _LARGEST)
+    names = {v: f"{_STEP * round(x / scale / _STEP):.2f}" for v, x in odds.items()}
     result = table.relabel(name, names)
     return result, len(result.positions(name)) > 1
 

@@ -125,7 +125,9 @@ class RiskTable(Result):
         if name not in self._positions:
             levels = len(self.feature(name).levels)
             counted = np.bincount(self.flows[name].to_numpy(), minlength=levels)
-            self._positions[name] = np.flatnonzero(counted)
+            found = np.flatnonzero(counted)
+            found.setflags(write=False)
+            self._positions[name] = found
         return self._positions[name]
 
     def positions_with_events(self, name: str, cause: str) -> NDArray[np.intp]:

@@ -365,7 +365,8 @@ class WhoAnswers(RivalExplanation):
         for lead in (0, *leads[-1:]):
             variant = Variant(lead=lead, unknown="held equal")
             yield self._analysis("moments without a grade held equal", reading, variant)
-        if shares_of_all(proneness_entries(case.claim, reading)):
+        entries = shares_of_all(proneness_entries(case.claim, reading))
+        if entries and not case.facts.has_measured_grades:  # which dismisses temperament
             variant = Variant(proneness=True, unknown="held equal")
             yield self._analysis(_EQUAL_AMONG_ALL, reading, variant)
         if case.facts.unknown_share < MOST_UNKNOWN:
