@@ -26,7 +26,9 @@ def test_no_family_is_degenerate(name):
     assert 60 < (s.cause == 1).sum() < (970 if is_brief else 600)
     assert (s.cause == 2).sum() > 10
     grades = np.bincount(s.grade[s.seen], minlength=4) / s.seen.sum()
-    assert np.all(grades > 0.04), grades
+    # a log of complaints has hardly any other grade
+    is_graded = FAMILIES[name].answered > 0.1
+    assert np.all((grades if is_graded else grades[[0, 3]]) > 0.04), grades
     assert (s.start < 0).any()
     assert np.isin(np.arange(3), s.segment).all()
 
