@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from scipy import optimize, stats
 
+import cxresearch as cx
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
@@ -508,3 +509,18 @@ def test_errors_do_not_depend_on_the_reference_of_a_term_that_is_only_held(seed)
     assert max(np.abs(first.coef)) > 15
     assert first.coef[0] == pytest.approx(last.coef[0], abs=1e-8)
     assert first.se[0] == pytest.approx(last.se[0], rel=1e-7)
+
+
+def test_a_linear_term_times_itself_is_its_square():
+    """Compared with R's `coxph(... ~ x + I(x^2) + I(x^3) + cluster(household))` as well, to 1e-8."""
+    company = cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5))
+    study = cx.worlds.simulate(company, 800, seed=1).study()
+    levels = [str(i) for i in range(6)]
+    table = cx.risk_table(study, bad=cx.bad_count(6), observed_from_start=True).where(bad=levels)
+    linear = "linear(bad)"
+    fit = cx.cox(table, [linear, f"{linear}:{linear}", f"{linear}:{linear}:{linear}"])
+    assert fit.coef == pytest.approx([0.3497429632, 0.0716196214, -0.0240088631], abs=1e-8)
+    assert fit.se == pytest.approx([0.2195948883, 0.1325672175, 0.0199214484], abs=1e-8)
+    squares = cx.cox(table.relabel("bad", {v: str(int(v) ** 2) for v in levels}), [linear])
+    alone = cx.cox(table, [f"{linear}:{linear}"])
+    assert squares.coef == pytest.approx(alone.coef, rel=1e-9)

@@ -80,7 +80,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     levels = table.feature(name).levels
     there = [levels[i] for i in table.positions(name) if levels[i] in odds]
     scale = max(1.0, max((abs(odds[level]) for level in there), default=0.0) / _LARGEST)
-    names = {v: f"{_STEP * round(x / scale / _STEP):.2f}" for v, x in odds.items()}
+    names = {v: f"{_STEP * round(x / _STEP) / scale:.6f}" for v, x in odds.items()}
     result = table.relabel(name, names)
     return result, len(result.positions(name)) > 1
 
